@@ -1,0 +1,1 @@
+"""Errors, validation of inputs, result types. Imports NumPy and nothing else."""

@@ -1,0 +1,79 @@
+"""Checking the options that many functions share."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from typing import SupportsFloat, SupportsIndex
+
+from lookalike.core.errors import ParameterError
+
+__all__ = ["as_k", "as_radius", "as_threads"]
+
+
+def as_k(k: SupportsIndex) -> int:
+    """Return ``k`` as an int of at least 1.
+
+    Raises
+    ------
+    ParameterError
+        ``k`` is not a whole number, or is below 1.
+    """
+    try:
+        number = operator.index(k)
+    except TypeError:
+        raise ParameterError(f"k must be a whole number of at least 1, not {k!r}") from None
+    if number < 1:
+        raise ParameterError(f"k must be at least 1, not {number}")
+    return number
+
+
+def as_radius(radius: SupportsFloat) -> float:
+    """Return ``radius`` as a float; infinite is allowed, NaN is not.
+
+    Raises
+    ------
+    ParameterError
+        ``radius`` is not a number, or is NaN.
+    """
+    try:
+        number = float(radius)
+    except (TypeError, ValueError):
+        raise ParameterError(f"radius must be a number, not {radius!r}") from None
+    if math.isnan(number):
+        raise ParameterError("radius is NaN; it must be a number (infinity is allowed)")
+    return number
+
+
+def as_threads(n_threads: SupportsIndex | None) -> int:
+    """Return the number of threads to use, at least 1.
+
+    ``None`` means ``LOOKALIKE_THREADS`` where that is set, else every core that this
+    process may run on (its affinity mask).
+
+    Raises
+    ------
+    ParameterError
+        The number, or the environment variable, is not a whole number of at least 1.
+    """
+    if n_threads is None:
+        setting = os.environ.get("LOOKALIKE_THREADS", "").strip()
+        if not setting:
+            return _available_cores()
+        if not setting.isdecimal() or int(setting) < 1:
+            raise ParameterError(f"LOOKALIKE_THREADS={setting!r} is not a number of threads")
+        return int(setting)
+    try:
+        number = operator.index(n_threads)
+    except TypeError:
+        raise ParameterError(f"n_threads must be a whole number, not {n_threads!r}") from None
+    if number < 1:
+        raise ParameterError(f"n_threads must be at least 1 (or None for all), not {number}")
+    return number
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

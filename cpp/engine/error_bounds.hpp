@@ -1,0 +1,26 @@
+// How far rounding can move a computed value: the constants that candidate passes subtract
+// and that the accuracy tests assert (mirrored in src/lookalike/core/error_bounds.py).
+//
+// Source: N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002,
+// section 3.1: a sum of n products in any order is within gamma_n = n u / (1 - n u) of
+// sum |a_i b_i|; here u = 2^-24 and each constant is at least twice what the proof needs.
+#pragma once
+
+#include <cstddef>
+
+namespace lookalike::engine {
+
+constexpr double kUnit = 0x1p-23;  // twice float32's unit roundoff
+
+// The 32-lane scans: dim/32 additions a lane, 5 in the tree, 3 for term and finish.
+constexpr double scan_gamma(std::size_t dim) noexcept {
+    return (static_cast<double>(dim) / 32.0 + 8.0) * kUnit;
+}
+
+// The panel products: up to dim sequential multiply-adds, the norms' own scan error, and the
+// few float32 operations that turn a product into a bound.
+constexpr double panel_gamma(std::size_t dim) noexcept {
+    return (static_cast<double>(dim) + static_cast<double>(dim) / 32.0 + 64.0) * kUnit;
+}
+
+}  // namespace lookalike::engine

@@ -1,0 +1,42 @@
+// The rows of a group wherever and however they lie: any element type, any strides.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "../kernels/kernel_table.hpp"
+
+namespace lookalike::engine {
+
+struct Block {
+    const float* rows;
+    std::ptrdiff_t stride;  // in floats
+};
+
+class RowSource {
+ public:
+    RowSource(const void* data, kernels::ElementType type, std::size_t count, std::size_t dim,
+              std::ptrdiff_t row_stride_bytes, std::ptrdiff_t element_stride_bytes) noexcept;
+
+    std::size_t count() const noexcept { return count_; }
+    std::size_t dim() const noexcept { return dim_; }
+
+    // How many rows a block should have: about 64 KiB of float32, so that a converted block
+    // and what is done with it stay in the second-level cache.
+    std::size_t block_rows() const noexcept;
+
+    // Rows [first, first + count) as float32: in place where they are contiguous float32,
+    // else converted into `buffer`.
+    Block block(const kernels::KernelTable& table, std::size_t first, std::size_t count,
+                std::vector<float>& buffer) const;
+
+ private:
+    const std::byte* data_;
+    kernels::ElementType type_;
+    std::size_t count_, dim_;
+    std::ptrdiff_t row_stride_, element_stride_;
+    std::size_t element_bytes_;
+};
+
+}  // namespace lookalike::engine

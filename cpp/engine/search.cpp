@@ -1,0 +1,239 @@
+// find_nearest and find_within: one search, two collectors.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
+#include "bad_row.hpp"
+#include "collectors.hpp"
+#include "panel_filter.hpp"
+#include "scan.hpp"
+
+namespace lookalike::engine {
+namespace {
+
+constexpr std::size_t kQueriesAtOnce = 240;  // a multiple of every level's queries_at_once
+constexpr std::size_t kFewestForPanels =
+    6;  // packing a row costs about as much as scoring it thrice
+constexpr std::size_t kMatchesHeld = 4 << 20;  // (k x queries x threads) at once: 64 MiB
+constexpr std::size_t kDirectPieceBytes = 1 << 20;
+constexpr std::size_t kPanelPieceBlocks = 4;
+
+// The lowest threshold that any thread has reached for a query.
+class SharedThreshold {
+ public:
+    float value() const noexcept { return value_.load(std::memory_order_relaxed); }
+    void lower_to(float threshold) noexcept {
+        float known = value();
+        while (threshold < known && !value_.compare_exchange_weak(known, threshold)) {
+        }
+    }
+
+ private:
+    std::atomic<float> value_{std::numeric_limits<float>::infinity()};
+};
+
+// One block of queries against all rows.
+template <class Collector>
+class BlockSearch {
+ public:
+    BlockSearch(const Scorer& scorer, Queries queries, const RowSource& source,
+                const Collector& empty, bool use_panels, std::size_t n_threads)
+        : scorer_(scorer),
+          queries_(queries),
+          source_(source),
+          use_panels_(use_panels),
+          shared_(queries.count),
+          threads_(n_threads) {
+        for (std::size_t q = 0; q < queries.count; ++q) {
+            prepared_.push_back(scorer.prepare(queries.values + q * scorer.dim()));
+        }
+        for (Thread& thread : threads_) thread.collectors.assign(queries.count, empty);
+    }
+
+    Outcome run(const Interrupted& interrupted) {
+        const std::size_t block_rows = source_.block_rows();
+        const std::size_t block_bytes = block_rows * source_.dim() * sizeof(float);
+        const std::size_t blocks =
+            use_panels_
+                ? kPanelPieceBlocks
+                : std::max<std::size_t>(1, kDirectPieceBytes / block_bytes / queries_.count);
+        const std::size_t piece_rows = block_rows * blocks;
+        const std::size_t pieces = (source_.count() + piece_rows - 1) / piece_rows;
+        const auto run_piece = [&](std::size_t piece, std::size_t t) {
+            const std::size_t last = std::min((piece + 1) * piece_rows, source_.count());
+            for (std::size_t start = piece * piece_rows; start < last; start += block_rows) {
+                if (bad_.is_before(start)) return;
+                search_block(start, std::min(block_rows, last - start), threads_[t]);
+            }
+        };
+        Outcome outcome;
+        outcome.is_complete = for_each_piece(pieces, threads_.size(), interrupted, run_piece);
+        outcome.bad_row = bad_.row();
+        for (const Thread& thread : threads_) outcome.rows_scored += thread.rows_scored;
+        return outcome;
+    }
+
+    std::vector<Match> answer(std::size_t q) {
+        Collector& whole = threads_[0].collectors[q];
+        for (std::size_t t = 1; t < threads_.size(); ++t) whole.merge(threads_[t].collectors[q]);
+        return whole.take_sorted();
+    }
+
+ private:
+    struct Thread {
+        std::vector<Collector> collectors;
+        std::vector<float> converted, distances, products, limits, limit_thresholds;
+        std::vector<std::uint32_t> found;
+        std::unique_ptr<PanelFilter> filter;
+        std::uint64_t rows_scored = 0;
+    };
+
+    void search_block(std::size_t start, std::size_t count, Thread& thread) {
+        const Block block = source_.block(scorer_.table(), start, count, thread.converted);
+        if (use_panels_) {
+            search_by_panels(block, start, count, thread);
+        } else {
+            search_directly(block, start, count, thread);
+        }
+    }
+
+    float threshold(std::size_t q, const Thread& thread) const noexcept {
+        return std::min(thread.collectors[q].threshold(), shared_[q].value());
+    }
+
+    void search_directly(Block block, std::size_t start, std::size_t count, Thread& thread) {
+        thread.distances.resize(count);
+        for (std::size_t q = 0; q < queries_.count; ++q) {
+            const std::size_t bad =
+                scorer_.score(prepared_[q], block, count, thread.distances.data());
+            if (bad < count) {
+                bad_.report(start + bad);
+                return;
+            }
+            Collector& collector = thread.collectors[q];
+            float limit = threshold(q, thread);
+            for (std::size_t r = 0; r < count; ++r) {
+                if (thread.distances[r] > limit) continue;
+                collector.push(thread.distances[r], static_cast<std::int64_t>(start + r));
+                limit = std::min(limit, collector.threshold());
+            }
+            shared_[q].lower_to(limit);
+        }
+        thread.rows_scored += static_cast<std::uint64_t>(count) * queries_.count;
+    }
+
+    void search_by_panels(Block block, std::size_t start, std::size_t count, Thread& thread) {
+        const std::size_t panel_rows = scorer_.table().panel_rows;
+        if (!thread.filter) prepare_panels(panel_rows, thread);
+        for (std::size_t first = 0; first < count; first += panel_rows) {
+            const Block rows{block.rows + static_cast<std::ptrdiff_t>(first) * block.stride,
+                             block.stride};
+            thread.filter->load(rows, std::min(panel_rows, count - first));
+            thread.filter->products(queries_.values, queries_.count, thread.products.data());
+            for (std::size_t q = 0; q < queries_.count; ++q) {
+                score_candidates(q, rows, start + first, thread);
+            }
+        }
+    }
+
+    void prepare_panels(std::size_t panel_rows, Thread& thread) {
+        thread.filter = std::make_unique<PanelFilter>(scorer_);
+        thread.products.resize(queries_.count * panel_rows);
+        thread.found.resize(panel_rows + 1);
+        thread.limits.assign(queries_.count, INFINITY);
+        thread.limit_thresholds.assign(queries_.count, INFINITY);
+    }
+
+    void score_candidates(std::size_t q, Block rows, std::size_t start, Thread& thread) {
+        const PanelFilter& filter = *thread.filter;
+        const Query& query = prepared_[q];
+        const double norm = query.norm;
+        const float now = threshold(q, thread);
+        if (now != thread.limit_thresholds[q]) {
+            thread.limit_thresholds[q] = now;
+            thread.limits[q] = filter.limit(query, norm, now);
+        }
+        const float* products = thread.products.data() + q * scorer_.table().panel_rows;
+        const std::size_t found = filter.candidates(products, filter.query_factor(norm),
+                                                    thread.limits[q], thread.found.data());
+        for (std::size_t i = 0; i < found; ++i) {
+            const std::size_t r = thread.found[i];
+            const Block row{rows.rows + static_cast<std::ptrdiff_t>(r) * rows.stride, rows.stride};
+            float distance = 0.0f;
+            if (scorer_.score(query, row, 1, &distance) == 0) {
+                bad_.report(start + r);
+                return;
+            }
+            thread.collectors[q].push(distance, static_cast<std::int64_t>(start + r));
+        }
+        thread.rows_scored += found;
+        if (found) shared_[q].lower_to(thread.collectors[q].threshold());
+    }
+
+    const Scorer& scorer_;
+    Queries queries_;
+    const RowSource& source_;
+    bool use_panels_;
+    std::vector<Query> prepared_;
+    std::vector<SharedThreshold> shared_;
+    std::vector<Thread> threads_;
+    FirstBadRow bad_;
+};
+
+// Searches block of queries by block of queries, so that memory stays bounded; `take`
+// receives each query's sorted matches.
+template <class Collector, class Take>
+Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
+               const Collector& empty, std::size_t expected_matches, std::size_t n_threads,
+               const Interrupted& interrupted, const Take& take) {
+    const std::size_t dim = source.dim();
+    const double row_bytes = static_cast<double>(source.count() * dim * sizeof(float));
+    const std::size_t held = std::max<std::size_t>(1, expected_matches * n_threads);
+    const std::size_t at_once = std::clamp<std::size_t>(kMatchesHeld / held, 1, kQueriesAtOnce);
+    Outcome outcome;
+    for (std::size_t first = 0; first < queries.count; first += at_once) {
+        const std::size_t count = std::min(at_once, queries.count - first);
+        const Queries some{queries.values + first * dim, count};
+        const bool use_panels = PanelFilter::supports(scorer.metric()) &&
+                                count >= kFewestForPanels && expected_matches < source.count() / 4;
+        BlockSearch<Collector> block(
+            scorer, some, source, empty, use_panels,
+            threads_for(row_bytes * static_cast<double>(count), n_threads));
+        const Outcome part = block.run(interrupted);
+        outcome.rows_scored += part.rows_scored;
+        outcome.is_complete = part.is_complete;
+        outcome.bad_row = part.bad_row;
+        if (!part.is_complete || part.bad_row != kNoRow) return outcome;
+        for (std::size_t q = 0; q < count; ++q) take(first + q, block.answer(q));
+    }
+    return outcome;
+}
+
+}  // namespace
+
+Outcome find_nearest(const Scorer& scorer, Queries queries, const RowSource& source, std::size_t k,
+                     std::size_t n_threads, const Interrupted& interrupted, std::int64_t* ids,
+                     float* distances) {
+    const std::size_t reachable = std::min(k, source.count());
+    if (reachable == 0) return {};
+    return search(scorer, queries, source, NearestCollector(reachable), reachable, n_threads,
+                  interrupted, [&](std::size_t q, const std::vector<Match>& matches) {
+                      for (std::size_t i = 0; i < matches.size(); ++i) {
+                          ids[q * k + i] = matches[i].id;
+                          distances[q * k + i] = matches[i].distance;
+                      }
+                  });
+}
+
+Outcome find_within(const Scorer& scorer, Queries queries, const RowSource& source, float radius,
+                    std::size_t n_threads, const Interrupted& interrupted,
+                    std::vector<std::vector<Match>>& matches) {
+    matches.resize(queries.count);
+    if (source.count() == 0) return {};
+    // How many rows lie within the radius is not known: count on few.
+    return search(
+        scorer, queries, source, RadiusCollector(radius), 1, n_threads, interrupted,
+        [&](std::size_t q, std::vector<Match>&& found) { matches[q] = std::move(found); });
+}
+
+}  // namespace lookalike::engine

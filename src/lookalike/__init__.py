@@ -1,0 +1,45 @@
+"""Lookalike: how far is this embedding from a group of others, and which are nearest?"""
+
+from lookalike import kernels
+from lookalike.core.errors import (
+    DegenerateGroupError,
+    DtypeError,
+    EmptyGroupError,
+    FormatError,
+    KernelLevelError,
+    LookalikeError,
+    MetricError,
+    MissingExtraError,
+    NonFiniteError,
+    ParameterError,
+    RangeError,
+    ShapeError,
+)
+from lookalike.core.results import Neighbors, SearchStats
+from lookalike.scan import distances, nearest, nearest_batch, pairwise, within, within_batch
+
+__all__ = [
+    "DegenerateGroupError",
+    "DtypeError",
+    "EmptyGroupError",
+    "FormatError",
+    "KernelLevelError",
+    "LookalikeError",
+    "MetricError",
+    "MissingExtraError",
+    "Neighbors",
+    "NonFiniteError",
+    "ParameterError",
+    "RangeError",
+    "SearchStats",
+    "ShapeError",
+    "distances",
+    "kernels",
+    "nearest",
+    "nearest_batch",
+    "pairwise",
+    "within",
+    "within_batch",
+]
+
+__version__ = "0.1.0"

@@ -1,6 +1,6 @@
-"""Lookalike: how far is this embedding from a group of others, and which are nearest?"""
+"""Exact distances from an embedding to a group of others, and the nearest of them."""
 
-from lookalike import kernels
+from lookalike import kernels, metrics
 from lookalike.core.errors import (
     DegenerateGroupError,
     DtypeError,
@@ -35,6 +35,7 @@ __all__ = [
     "ShapeError",
     "distances",
     "kernels",
+    "metrics",
     "nearest",
     "nearest_batch",
     "pairwise",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 from lookalike.core.errors import MetricError
 from lookalike.metrics.cosine import COSINE
 from lookalike.metrics.euclidean import EUCLIDEAN
 from lookalike.metrics.inner_product import INNER_PRODUCT
 from lookalike.metrics.manhattan import MANHATTAN
-from lookalike.metrics.metric import Metric
 from lookalike.metrics.sqeuclidean import SQEUCLIDEAN
+
+if TYPE_CHECKING:
+    from lookalike.metrics.metric import Metric
 
 __all__ = ["METRICS", "resolve"]
 

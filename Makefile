@@ -1,0 +1,41 @@
+# make test    set up a virtual environment and run everything that must pass
+# make check   style, types, layers, generated stub
+# make bench   measure this machine against NumPy, FAISS, SciPy and scikit-learn
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name '*.inl') CMakeLists.txt pyproject.toml
+
+.PHONY: test check bench clean
+
+test: check
+	$(BIN)/python -m pytest -n 2
+
+check: .stamps/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(shell find cpp -name '*.cpp' -o -name '*.hpp')
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m nanobind.stubgen -q -m lookalike.kernels._compiled -o .stamps/_compiled.pyi
+	diff src/lookalike/kernels/_compiled.pyi .stamps/_compiled.pyi
+
+bench: .stamps/bench
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/scans.py
+
+.stamps/venv:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	mkdir -p .stamps && touch $@
+
+.stamps/dev: .stamps/venv $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable . --group test --group check
+	touch $@
+
+.stamps/bench: .stamps/dev
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .stamps build

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
@@ -22,10 +22,12 @@ import lookalike as la
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lookalike.core.types import Float32Array, MetricName
+
 DATA = Path(__file__).parents[2] / "shared" / "data" / "fashion_mnist_784.npz"
 
 
-def load() -> tuple[Any, Any]:
+def load() -> tuple[Float32Array, Float32Array]:
     if DATA.exists():
         with np.load(DATA) as file:
             return file["base"].astype(np.float32), file["queries"][:1000].astype(np.float32)
@@ -43,6 +45,12 @@ def median_ms(call: Callable[[], object], repeats: int = 9) -> float:
     return float(np.median(seconds[1:])) * 1e3
 
 
+def time_ours(
+    query: Float32Array, group: Float32Array, metric: MetricName, n_threads: int
+) -> float:
+    return median_ms(lambda: la.distances(query, group, metric=metric, n_threads=n_threads))
+
+
 def main() -> None:
     group, queries = load()
     query, one = queries[0], queries[:1]
@@ -50,7 +58,7 @@ def main() -> None:
     read_ms = median_ms(lambda: group.view(np.uint64).max())
     print(f"kernel level {la.kernels.active()}; a read of all rows takes {read_ms:.2f} ms")
 
-    peers: dict[str, dict[str, Callable[[], object]]] = {
+    peers: dict[MetricName, dict[str, Callable[[], object]]] = {
         "euclidean": {
             "numpy": lambda: np.linalg.norm(group - query, axis=1),
             "scipy": lambda: cdist(one, group),
@@ -74,10 +82,7 @@ def main() -> None:
         },
     }
     for metric, others in peers.items():
-        ours = [
-            median_ms(lambda m=metric, t=threads: la.distances(query, group, metric=m, n_threads=t))
-            for threads in (1, 2)
-        ]
+        ours = [time_ours(query, group, metric, n_threads) for n_threads in (1, 2)]
         rate = group.nbytes / ours[0] / 1e6
         print(f"{metric:10} ours {ours[0]:8.2f} ms  {rate:.1f} GB/s  two threads {ours[1]:.2f} ms")
         for name, call in others.items():

@@ -38,14 +38,8 @@ class PanelFilter {
         // The scan that also returns x.x; its product with the first row is not needed.
         table.dot_norm_f32(rows.rows, rows.rows, count, scorer_.dim(), rows.stride, unused_.data(),
                            bias_.data());
-        for (std::size_t r = 0; r < table.panel_rows; ++r) {
-            if (r < count) {
-                set_terms(bias_[r], r);
-            } else {  // padding is never a candidate
-                bias_[r] = INFINITY;
-                scale_[r] = 0.0f;
-            }
-        }
+        count_ = count;
+        for (std::size_t r = 0; r < count; ++r) set_terms(bias_[r], r);
     }
 
     void products(const float* queries, std::size_t n_queries, float* out) const {
@@ -55,8 +49,10 @@ class PanelFilter {
     // The rows of the loaded panel that may be within `limit`.
     std::size_t candidates(const float* products, float query_factor, float limit,
                            std::uint32_t* found) const {
-        return scorer_.table().find_candidates(products, bias_.data(), scale_.data(), query_factor,
-                                               limit, found);
+        std::size_t n = scorer_.table().find_candidates(products, bias_.data(), scale_.data(),
+                                                        query_factor, limit, found);
+        while (n > 0 && found[n - 1] >= count_) --n;  // the padding of a last, partial panel
+        return n;
     }
 
     // What a row's bound is compared with, for distances up to `threshold`.
@@ -114,6 +110,7 @@ class PanelFilter {
 
     const Scorer& scorer_;
     double error_;
+    std::size_t count_ = 0;
     std::vector<float> panel_, bias_, scale_, unused_;
 };
 

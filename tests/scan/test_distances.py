@@ -204,3 +204,11 @@ def test_aliases_with_one_meaning_are_accepted() -> None:
         assert la.distances([1.0], [[4.0]], metric=alias).tolist() == [3.0]
     with pytest.raises(la.MetricError, match="did you mean 'euclidean'"):
         la.distances([1.0], [[1.0]], metric="euclidian")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [41, 63, 65, 97])
+def test_the_padding_of_a_partial_panel_is_never_an_answer(n: int) -> None:
+    group = np.eye(n, 7, dtype=np.float32) + 1
+    batch = la.nearest_batch(group[:8], group, k=n // 4 - 1, metric="euclidean")
+    assert batch.ids.max() < n
+    assert (batch.ids[:, 0] == np.arange(8)).sum() >= 7

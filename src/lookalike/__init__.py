@@ -16,6 +16,7 @@ from lookalike.core.errors import (
     ShapeError,
 )
 from lookalike.core.results import Neighbors, SearchStats
+from lookalike.groups import group_distance, rank_groups
 from lookalike.scan import distances, nearest, nearest_batch, pairwise, within, within_batch
 
 __all__ = [
@@ -34,11 +35,13 @@ __all__ = [
     "SearchStats",
     "ShapeError",
     "distances",
+    "group_distance",
     "kernels",
     "metrics",
     "nearest",
     "nearest_batch",
     "pairwise",
+    "rank_groups",
     "within",
     "within_batch",
 ]

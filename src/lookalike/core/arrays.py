@@ -30,7 +30,7 @@ _CHUNK_BYTES = 8 << 20
 
 
 def as_numbers(value: object, name: str) -> NumberArray:
-    """Return ``value`` as an array of real numbers in native byte order.
+    """Return ``value`` as an array of real numbers in native byte order, not yet checked.
 
     Parameters
     ----------
@@ -51,7 +51,11 @@ def as_numbers(value: object, name: str) -> NumberArray:
         It does not convert to real numbers.
     ShapeError
         It is ragged.
+    NonFiniteError
+        It holds Arrow nulls or masked values.
     """
+    if isinstance(value, np.ndarray) and np.any(getattr(value, "mask", False)):
+        raise NonFiniteError(f"{name} holds masked values; drop or fill them first")
     array = _from_arrow(value, name)
     if array is None:
         array = _from_numpy(value, name)
@@ -61,25 +65,32 @@ def as_numbers(value: object, name: str) -> NumberArray:
     if kind not in "biuf":
         hint = " (only real numbers have a distance)" if kind == "c" else ""
         raise DtypeError(f"{name} has dtype {array.dtype}, which is not real numbers{hint}")
-    if array.dtype.itemsize > 8:  # long double: no wider than float64 for our purpose
-        array = array.astype(np.float64)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
 
 
 def _from_arrow(value: Any, name: str) -> NumberArray | None:  # noqa: ANN401 - duck-typed
-    """Return the 2-D array of an Arrow fixed-size list, or None for anything else."""
-    if not (hasattr(value, "type") and hasattr(value.type, "list_size")):
+    """Return the rows of an Arrow fixed-size list (or the values of one), else None."""
+    dim = getattr(getattr(value, "type", None), "list_size", None)
+    if dim is None:
         return None
-    if hasattr(value, "combine_chunks"):
-        value = value.combine_chunks()
-        if hasattr(value, "chunks"):  # a ChunkedArray stays chunked in old pyarrow
-            value = value.chunk(0) if value.num_chunks else value.type.wrap_array([])
-    values = value.flatten()
-    if value.null_count or values.null_count:
+    if hasattr(value, "as_py"):  # a scalar: one row
+        return _without_nulls(name, value.values)
+    rows = [  # of a slice, flatten() gives the values of its rows only
+        _without_nulls(name, chunk, chunk.flatten()).reshape(len(chunk), dim)
+        for chunk in getattr(value, "chunks", [value])
+    ]
+    if len(rows) == 1:
+        return rows[0]
+    return np.concatenate(rows) if rows else np.empty((0, dim), dtype=np.float32)
+
+
+def _without_nulls(name: str, *levels: Any) -> NumberArray:  # noqa: ANN401 - duck-typed
+    """Return the innermost of an Arrow array's levels, once none of them holds a null."""
+    if any(level is None or level.null_count for level in levels):
         raise NonFiniteError(f"{name} holds nulls; drop or fill them first")
-    return np.asarray(values).reshape(len(value), value.type.list_size)
+    return np.asarray(levels[-1])
 
 
 def _from_numpy(value: Any, name: str) -> NumberArray:  # noqa: ANN401 - duck-typed
@@ -97,9 +108,14 @@ def _from_numpy(value: Any, name: str) -> NumberArray:  # noqa: ANN401 - duck-ty
 
 def _from_objects(array: NumberArray, name: str) -> NumberArray:
     """Convert an object array: of numbers, or (a pandas column) of equal-length arrays."""
+    if array.ndim == 0:
+        raise DtypeError(f"{name} is a {type(array.item()).__name__}, not an array of numbers")
+    for item in array.flat:
+        if item is None or isinstance(item, (str, bytes)):  # NumPy would make numbers of them
+            raise DtypeError(f"{name} holds {item!r}, which is not a number")
     try:
         if array.ndim == 1 and array.size and np.ndim(array[0]) > 0:
-            return np.stack([np.asarray(item) for item in array])
+            return np.stack([as_numbers(item, name) for item in array])
         return array.astype(np.float64)
     except ValueError as error:
         if "same shape" in str(error) or "sequence" in str(error):
@@ -109,15 +125,15 @@ def _from_objects(array: NumberArray, name: str) -> NumberArray:
         raise DtypeError(f"{name} holds something that is not a number: {error}") from error
 
 
-def as_query(query: object, batch_function: str) -> Float32Array:
+def as_query(query: object, batch_function: str | None) -> Float32Array:
     """Return one embedding as C-contiguous float32 of shape (dim,).
 
     Parameters
     ----------
     query : array_like of shape (dim,)
         One embedding.
-    batch_function : str
-        The function to name when several embeddings are given.
+    batch_function : str or None
+        The function to name when several embeddings are given, where there is one.
 
     Raises
     ------
@@ -128,9 +144,10 @@ def as_query(query: object, batch_function: str) -> Float32Array:
     """
     array = as_numbers(query, "query")
     if array.ndim == 2:
+        instead = f"at once call {batch_function}()" if batch_function else "call once for each"
         raise ShapeError(
             f"query has shape {array.shape}, but one embedding of shape (dim,) is expected; "
-            f"for several queries at once call {batch_function}()"
+            f"for several queries {instead}"
         )
     if array.ndim != 1:
         raise ShapeError(f"query has shape {array.shape}; one embedding of shape (dim,) expected")
@@ -166,20 +183,23 @@ def as_group(group: object, dim: int) -> NumberArray:
     -------
     ndarray of shape (n, dim)
         Aligned, in native byte order, with strides that are multiples of the item size;
-        C-contiguous input is returned as it is.
+        C-contiguous input is returned as it is; long double, which the scans do not
+        read, becomes float32.
 
     Raises
     ------
     ShapeError
         ``group`` is not 2-D, or its dimension differs from the query's.
-    DtypeError
-        As :func:`as_numbers`.
+    DtypeError, NonFiniteError, RangeError
+        As :func:`as_numbers`, and for long double :func:`to_float32`.
     """
     array = _as_rows(group, "group", empty_dim=dim)
     if array.shape[1] != dim:
         raise ShapeError(f"query has dim {dim} but group has dim {array.shape[1]}")
+    if array.itemsize > 8:
+        return to_float32(array, "group")
     if not array.flags.aligned or any(stride % array.itemsize for stride in array.strides):
-        array = np.ascontiguousarray(array).copy()
+        array = np.array(array, order="C", copy=True)
     return array
 
 
@@ -203,17 +223,21 @@ def _require_dim(dim: int, name: str) -> None:
         raise ShapeError(f"{name} has dim 0; an embedding needs at least one value")
 
 
-def as_out(out: Float32Array | None, shape: tuple[int, ...], *inputs: NumberArray) -> Float32Array:
+def as_out(out: object, shape: tuple[int, ...], *inputs: NumberArray) -> Float32Array:
     """Return the array to write into: ``out`` when it fits, a new one when it is None.
 
     Raises
     ------
+    DtypeError
+        ``out`` is not a NumPy array.
     ShapeError
         ``out`` has another shape or dtype, is not C-contiguous or writable, or overlaps
         an input.
     """
     if out is None:
         return np.empty(shape, dtype=np.float32)
+    if not isinstance(out, np.ndarray):
+        raise DtypeError(f"out must be a NumPy array to write into, not a {type(out).__name__}")
     if out.dtype != np.float32 or out.shape != shape:
         raise ShapeError(
             f"out must be float32 of shape {shape}; it is {out.dtype} of shape {out.shape}"

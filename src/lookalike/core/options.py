@@ -37,9 +37,11 @@ def as_radius(radius: SupportsFloat) -> float:
     ParameterError
         ``radius`` is not a number, or is NaN.
     """
+    if isinstance(radius, (str, bytes)):  # float() would parse them
+        raise ParameterError(f"radius must be a number, not {radius!r}")
     try:
         number = float(radius)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"radius must be a number, not {radius!r}") from None
     if math.isnan(number):
         raise ParameterError("radius is NaN; it must be a number (infinity is allowed)")

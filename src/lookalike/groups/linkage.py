@@ -41,6 +41,7 @@ LINKAGES: tuple[LinkageName, ...] = (
     "medoid",
     "mahalanobis",
 )
+_READ_BEFORE_THE_SCAN = ("centroid", "medoid", "mahalanobis")  # the scan checks for the others
 _CHUNK_ROWS = 4096
 
 
@@ -101,7 +102,7 @@ def group_distance(
     O(n * dim * min(n, dim)).
     """
     _check_options(linkage, metric, k)
-    one = as_query(query, "rank_groups")
+    one = as_query(query, None)
     rows = as_group(group, one.shape[0])
     if not rows.shape[0]:
         raise EmptyGroupError("group has no members, so it has no distance; add some or skip it")
@@ -115,14 +116,14 @@ def group_distance(
             n_threads=n_threads,
         )
 
-    if linkage == "mahalanobis":
+    if linkage in _READ_BEFORE_THE_SCAN:
         check_rows(rows, "group")
+    if linkage == "mahalanobis":
         return mahalanobis_distance(one, rows)
     if linkage == "centroid":
-        check_rows(rows, "group")
         return float(scan(one, _centroid(rows))[0])
     if linkage == "medoid":
-        sums = [float(scan(row, rows).sum(dtype=np.float64)) for row in _each_row(rows)]
+        sums = [float(scan(row, rows).sum(dtype=np.float64)) for row in rows]
         medoid = int(np.argmin(sums))
         return float(scan(one, rows[medoid : medoid + 1])[0])
     return _summary(scan(one, rows), linkage, k)
@@ -160,6 +161,7 @@ def rank_groups(
     LookalikeError
         As in :func:`group_distance`; a note names the group.
     """
+    _check_options(linkage, metric, k)
     ranked = []
     for name, group in groups.items():
         try:
@@ -214,8 +216,3 @@ def _centroid(rows: NumberArray) -> Float64Array:
         total += chunk.sum(axis=0, dtype=np.float64)
     total /= rows.shape[0]
     return total
-
-
-def _each_row(rows: NumberArray) -> Float32Array:
-    # One row at a time is converted by the scan; a float32 view costs nothing.
-    return rows if rows.dtype == np.float32 else rows.astype(np.float32)

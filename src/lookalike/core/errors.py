@@ -17,6 +17,7 @@
     ├── EncoderError          (ValueError)        an encoder that cannot be loaded or used
     ├── EncoderMismatchError  (ValueError)        a gallery made with another encoder
     ├── GalleryNotFoundError  (FileNotFoundError) a folder that was never indexed
+    ├── GalleryBusyError      (BlockingIOError)    another process is changing the gallery
     └── FormatError           (ValueError)        a file that is damaged, foreign or too new
 
 Each also derives from the builtin that a caller would expect, so both
@@ -33,6 +34,7 @@ __all__ = [
     "EncoderError",
     "EncoderMismatchError",
     "FormatError",
+    "GalleryBusyError",
     "GalleryNotFoundError",
     "KernelLevelError",
     "LookalikeError",
@@ -125,6 +127,10 @@ class EncoderMismatchError(LookalikeError, ValueError):
 
 class GalleryNotFoundError(LookalikeError, FileNotFoundError):
     """A folder has no gallery yet."""
+
+
+class GalleryBusyError(LookalikeError, BlockingIOError):
+    """Another process is writing to the gallery."""
 
 
 class FormatError(LookalikeError, ValueError):

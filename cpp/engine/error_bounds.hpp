@@ -1,5 +1,5 @@
 // How far rounding can move a computed value: the constants that candidate passes subtract
-// and that the accuracy tests assert (mirrored in src/lookalike/core/error_bounds.py).
+// and that the accuracy tests assert (docs/accuracy.md).
 //
 // Source: N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., 2002,
 // section 3.1: a sum of n products in any order is within gamma_n = n u / (1 - n u) of

@@ -2,45 +2,30 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
+#include "standard_rounding.hpp"
 
 namespace lookalike::engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kCheckEvery = std::chrono::milliseconds(50);
 constexpr double kBytesPerThread = 1 << 20;  // some 50 us of reading: twice a thread's start
 
-// Other libraries switch on flush-to-zero in threads that they touch (anything linked with
-// -ffast-math does). Distances must not depend on that.
-class StandardRounding {
- public:
-#if defined(__SSE2__)
-    StandardRounding() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kDefault); }
-    ~StandardRounding() { _mm_setcsr(saved_); }
-
- private:
-    static constexpr unsigned kDefault = 0x1f80;  // round to nearest, subnormals kept
-    unsigned saved_;
-#else
-    StandardRounding() noexcept {}
-#endif
- public:
-    StandardRounding(const StandardRounding&) = delete;
-    StandardRounding& operator=(const StandardRounding&) = delete;
-};
-
 }  // namespace
+
+Interrupted::Interrupted(Ask ask) noexcept : ask_(ask), asked_(Clock::now()) {}
+
+bool Interrupted::operator()() const {
+    const Clock::time_point now = Clock::now();
+    if (now - asked_ < kCheckEvery) return false;
+    asked_ = now;
+    return ask_();
+}
 
 std::size_t threads_for(double bytes, std::size_t n_threads) noexcept {
     const double useful = std::max(1.0, bytes / kBytesPerThread);
@@ -56,7 +41,6 @@ bool for_each_piece(std::size_t pieces, std::size_t n_threads, const Interrupted
 
     const auto run = [&](std::size_t thread, bool may_check) {
         const StandardRounding rounding;
-        auto checked = Clock::now();
         bool completed = true;
         while (!stop.load(std::memory_order_relaxed)) {
             const std::size_t piece = next.fetch_add(1, std::memory_order_relaxed);
@@ -68,12 +52,9 @@ bool for_each_piece(std::size_t pieces, std::size_t n_threads, const Interrupted
                 if (!failure) failure = std::current_exception();
                 stop = true;
             }
-            if (may_check && Clock::now() - checked >= kCheckEvery) {
-                checked = Clock::now();
-                if (interrupted()) {
-                    stop = true;
-                    completed = false;
-                }
+            if (may_check && interrupted()) {
+                stop = true;
+                completed = false;
             }
         }
         return completed;

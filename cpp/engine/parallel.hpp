@@ -1,13 +1,26 @@
 // Work in numbered pieces over a few threads, interruptible from the calling one.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 
 namespace lookalike::engine {
 
-// Called on the calling thread only, about every 50 ms; true ends the work early.
-using Interrupted = std::function<bool()>;
+// Whether the work should end early. Made once for a call and asked on the calling thread
+// after every piece, it passes the question on about every 50 ms, however short the pieces
+// and however many loops over them the call makes.
+class Interrupted {
+ public:
+    using Ask = bool (*)();
+    Interrupted(Ask ask) noexcept;
+    bool operator()() const;
+
+ private:
+    using Clock = std::chrono::steady_clock;
+    Ask ask_;
+    mutable Clock::time_point asked_;
+};
 
 // Runs work(piece, thread) for every piece in [0, pieces), in ascending order of start.
 // Threads live for this call only: a fork in between copies no broken pool, and starting

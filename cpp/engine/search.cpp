@@ -7,6 +7,7 @@
 #include "collectors.hpp"
 #include "panel_filter.hpp"
 #include "scan.hpp"
+#include "standard_rounding.hpp"
 
 namespace lookalike::engine {
 namespace {
@@ -108,7 +109,7 @@ class BlockSearch {
                 scorer_.score(prepared_[q], block, count, thread.distances.data());
             if (bad < count) {
                 bad_.report(start + bad);
-                return;
+                continue;  // an earlier row may be bad for a later query
             }
             Collector& collector = thread.collectors[q];
             float limit = threshold(q, thread);
@@ -186,6 +187,7 @@ template <class Collector, class Take>
 Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
                const Collector& empty, std::size_t expected_matches, std::size_t n_threads,
                const Interrupted& interrupted, const Take& take) {
+    const StandardRounding rounding;  // also for what is prepared and sorted between the loops
     const std::size_t dim = source.dim();
     const double row_bytes = static_cast<double>(source.count() * dim * sizeof(float));
     const std::size_t held = std::max<std::size_t>(1, expected_matches * n_threads);

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from lookalike.core.errors import KernelLevelError
-from lookalike.kernels import _compiled
+
+try:
+    from lookalike.kernels import _compiled
+except ImportError as error:
+    raise ImportError(
+        "the compiled module of Lookalike is missing, or was built for another Python than "
+        f"{sys.version.split()[0]} on {sys.platform}: reinstall it with this interpreter, "
+        f"{sys.executable or 'python'} -m pip install --force-reinstall lookalike "
+        "(in a checkout: pip install .)"
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,17 +1,25 @@
 """Exact distances from an embedding to a group of others, and the nearest of them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from lookalike import kernels, metrics
 from lookalike.core.errors import (
     DegenerateGroupError,
     DtypeError,
     EmptyGroupError,
+    EncoderError,
+    EncoderMismatchError,
     FormatError,
+    GalleryBusyError,
+    GalleryNotFoundError,
     KernelLevelError,
     LookalikeError,
     MetricError,
     MissingExtraError,
     NonFiniteError,
     ParameterError,
+    PictureError,
     RangeError,
     ShapeError,
 )
@@ -19,11 +27,19 @@ from lookalike.core.results import Neighbors, SearchStats
 from lookalike.groups import group_distance, rank_groups
 from lookalike.scan import distances, nearest, nearest_batch, pairwise, within, within_batch
 
+if TYPE_CHECKING:
+    from lookalike.images import Gallery
+
 __all__ = [
     "DegenerateGroupError",
     "DtypeError",
     "EmptyGroupError",
+    "EncoderError",
+    "EncoderMismatchError",
     "FormatError",
+    "Gallery",
+    "GalleryBusyError",
+    "GalleryNotFoundError",
     "KernelLevelError",
     "LookalikeError",
     "MetricError",
@@ -31,6 +47,7 @@ __all__ = [
     "Neighbors",
     "NonFiniteError",
     "ParameterError",
+    "PictureError",
     "RangeError",
     "SearchStats",
     "ShapeError",
@@ -47,3 +64,12 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# What needs optional packages is imported when it is first asked for.
+_LAZY = {"Gallery": "lookalike.images"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

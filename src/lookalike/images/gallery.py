@@ -1,0 +1,444 @@
+"""``Gallery``: the pictures of a folder, and their embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lookalike.core.errors import EncoderMismatchError, GalleryNotFoundError, ParameterError
+from lookalike.core.options import as_k, as_threads
+from lookalike.core.progress import as_progress
+from lookalike.groups import rank_groups
+from lookalike.images.decoding import MAX_PIXELS
+from lookalike.images.default_encoder import default_encoder
+from lookalike.images.query import read_query
+from lookalike.images.results import Matches
+from lookalike.images.synchronising import synchronise
+from lookalike.scan import nearest, within
+from lookalike.storage import Catalogue, GalleryStore
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from lookalike.core.progress import Progress
+    from lookalike.core.results import Neighbors
+    from lookalike.core.types import Float32Array, MetricName
+    from lookalike.groups.linkage import LinkageName
+    from lookalike.images.encoders import Encoder
+    from lookalike.images.query import Picture, Query
+    from lookalike.images.results import SyncSummary
+    from lookalike.storage import CatalogueEntry, EncoderIdentity
+
+__all__ = ["Gallery"]
+
+
+class _Probe(NamedTuple):
+    """A query: its embedding, and the pictures of the gallery that it is itself."""
+
+    embedding: Float32Array
+    itself: frozenset[int]
+
+
+class Gallery:
+    """The pictures of a folder with its sub-folders, ready to be searched.
+
+    Make one with :meth:`open`. The embeddings are kept in ``.lookalike/`` in the folder;
+    :meth:`sync` brings them up to date. Everything else reads what the last :meth:`sync`
+    left.
+
+    Examples
+    --------
+    >>> gallery = Gallery.open("photos")              # doctest: +SKIP
+    >>> gallery.sync(progress=True)                   # doctest: +SKIP
+    >>> paths, distances = gallery.search("query.jpg", k=10)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, folder: Path, catalogue: Catalogue, encoder: Encoder | None, max_pixels: int
+    ) -> None:
+        self._folder = folder
+        self._store = GalleryStore(folder)
+        self._catalogue = catalogue
+        self._encoder = encoder
+        self._max_pixels = max_pixels
+        self._prefix = ""  # of the paths, where this is a part of a gallery
+        self._is_part = False
+        self._embeddings: Float32Array | None = None
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike[str],
+        /,
+        *,
+        encoder: Encoder | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Gallery:
+        """Open the gallery of a folder of pictures; call :meth:`sync` if it is new.
+
+        Parameters
+        ----------
+        folder : path
+            Must exist. Nothing is written to it yet.
+        encoder : Encoder, optional
+            What turns pictures into embeddings; :func:`lookalike.images.default_encoder`
+            unless given. It is loaded when first needed.
+        max_pixels : int, optional
+            Larger pictures are refused.
+
+        Raises
+        ------
+        GalleryNotFoundError
+            There is no such folder.
+        FormatError
+            The catalogue is damaged, foreign, or of a newer version.
+        """
+        path = Path(folder)
+        if not path.is_dir():
+            what = "is not a folder" if path.exists() else "does not exist"
+            raise GalleryNotFoundError(f"{path} {what}; give a folder of pictures")
+        return cls(path, GalleryStore(path).read_catalogue(), encoder, max_pixels)
+
+    def __repr__(self) -> str:
+        return f"<Gallery {str(self._folder / self._prefix)!r}: {len(self)} pictures>"
+
+    def __len__(self) -> int:
+        return len(self._catalogue.entries)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of pictures, as given to :meth:`open`."""
+        return self._folder
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether :meth:`sync` has ever run to an end, or been interrupted, here."""
+        return self._store.exists()
+
+    @staticmethod
+    def has_index(folder: Path, /) -> bool:
+        """Return whether a folder has a gallery of its own."""
+        return GalleryStore(folder).exists()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The pictures, relative to the folder, in the order of :attr:`embeddings`."""
+        return tuple(entry.path for entry in self._catalogue.entries)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the embeddings; 0 while there are none."""
+        return self._catalogue.dim
+
+    @property
+    def encoder_identity(self) -> EncoderIdentity | None:
+        """Name, version and hash of what made the embeddings; None while there are none."""
+        return self._catalogue.encoder
+
+    @property
+    def unreadable(self) -> tuple[tuple[str, str], ...]:
+        """Path and reason of each file that the last :meth:`sync` could not read."""
+        return self._catalogue.unreadable
+
+    @property
+    def embeddings(self) -> Float32Array:
+        """The embeddings, read-only, of shape (n, dim).
+
+        Raises
+        ------
+        FormatError
+            The file that holds them is missing or damaged.
+        """
+        if self._embeddings is None:
+            self._embeddings = self._store.read_embeddings(self._catalogue)
+        return self._embeddings
+
+    def sync(
+        self, *, progress: Progress = False, rebuild: bool = False, n_threads: int | None = None
+    ) -> SyncSummary:
+        """Encode what is new or changed, drop what is gone.
+
+        Pictures are known by their content: one that was moved or renamed costs nothing
+        but reading it. A file whose size and time are unchanged is not even read. An
+        interrupt keeps what was done.
+
+        Parameters
+        ----------
+        progress : bool or callable, default False
+            True draws a line on standard error; a callable gets ``(done, total)``.
+        rebuild : bool, default False
+            Forget everything and encode all pictures, as after a change of encoder.
+        n_threads : int, optional
+            Every core unless given.
+
+        Returns
+        -------
+        SyncSummary
+            Files that cannot be read are listed there, never fatal.
+
+        Raises
+        ------
+        EncoderMismatchError
+            The gallery was made with another encoder, and ``rebuild`` is not set.
+        GalleryBusyError
+            Another process is at it.
+        OSError
+            The folder cannot be read or written.
+        """
+        if self._is_part:
+            raise ParameterError(f"{self!r} is a part of a gallery; sync the whole")
+        try:
+            return synchronise(
+                self._store,
+                self._folder,
+                self._ready_encoder(),
+                is_rebuild=rebuild,
+                progress=as_progress(progress, "pictures"),
+                n_threads=as_threads(n_threads),
+                max_pixels=self._max_pixels,
+            )
+        finally:
+            self._catalogue = self._store.read_catalogue()
+            self._embeddings = None
+
+    def search(
+        self,
+        picture: Picture,
+        /,
+        k: int = 10,
+        *,
+        metric: MetricName = "cosine",
+        exclude_self: bool = False,
+        n_threads: int | None = None,
+    ) -> Matches:
+        """Return the ``k`` pictures nearest to ``picture``, exactly.
+
+        Parameters
+        ----------
+        picture : path, bytes, PIL.Image.Image, or array of shape (dim,)
+            A file, its content, an opened picture, or an embedding.
+        k : int, default 10
+            At least 1; the answer is shorter where the gallery is smaller.
+        metric : str, default "cosine"
+            As in :func:`lookalike.distances`.
+        exclude_self : bool, default False
+            Leave out the query itself: the picture at its path, or, where the query is
+            not one of the gallery's files, every picture with its content.
+        n_threads : int, optional
+            Every core unless given.
+
+        Returns
+        -------
+        Matches
+
+        Raises
+        ------
+        GalleryNotFoundError
+            The folder was never indexed.
+        PictureError
+            The query cannot be read.
+        EncoderMismatchError
+            The gallery was made with another encoder.
+        """
+        wanted = as_k(k)
+        probe = self._probe(picture, exclude_self=exclude_self)
+        found = nearest(
+            probe.embedding,
+            self.embeddings,
+            wanted + len(probe.itself),
+            metric=metric,
+            n_threads=n_threads,
+        )
+        return self._matches(found, probe, wanted)
+
+    def within(
+        self,
+        picture: Picture,
+        /,
+        radius: float,
+        *,
+        metric: MetricName = "cosine",
+        exclude_self: bool = False,
+        n_threads: int | None = None,
+    ) -> Matches:
+        """Return every picture at most ``radius`` from ``picture``, nearest first.
+
+        Parameters
+        ----------
+        picture, metric, exclude_self, n_threads
+            As in :meth:`search`.
+        radius : float
+            Inclusive.
+
+        Returns
+        -------
+        Matches
+
+        Raises
+        ------
+        LookalikeError
+            As in :meth:`search`.
+        """
+        probe = self._probe(picture, exclude_self=exclude_self)
+        found = within(probe.embedding, self.embeddings, radius, metric=metric, n_threads=n_threads)
+        return self._matches(found, probe, len(self))
+
+    def below(self, subfolder: str, /) -> Gallery:
+        """Return the part of this gallery that lies in a sub-folder, for reading.
+
+        Parameters
+        ----------
+        subfolder : str
+            Relative to the folder, with ``/`` between its parts.
+
+        Returns
+        -------
+        Gallery
+            Possibly empty. Its :meth:`groups` are the sub-folders of the sub-folder.
+        """
+        prefix = f"{self._prefix}{subfolder.strip('/')}/"
+        return self._part(prefix, lambda entry: entry.path.startswith(prefix))
+
+    def without(self, picture: Picture, /) -> Gallery:
+        """Return this gallery without a picture, for reading.
+
+        What ``exclude_self`` leaves out of a search is left out here.
+
+        Raises
+        ------
+        PictureError
+            It cannot be read.
+        """
+        itself = {self._catalogue.entries[row] for row in self._rows_of_itself(read_query(picture))}
+        return self._part(self._prefix, lambda entry: entry not in itself)
+
+    def groups(self) -> dict[str, Float32Array]:
+        """Return the embeddings of each sub-folder, with all that is below it, by name.
+
+        Pictures that lie in the folder itself belong to no group.
+        """
+        return {name: self.embeddings[rows] for name, rows in self._group_rows().items()}
+
+    def rank_groups(
+        self,
+        picture: Picture,
+        /,
+        *,
+        linkage: LinkageName = "nearest",
+        metric: MetricName | None = None,
+        k: int | None = None,
+        exclude_self: bool = False,
+    ) -> list[tuple[str, float]]:
+        """Rank the sub-folders by their distance to ``picture`` as groups.
+
+        Parameters
+        ----------
+        picture, exclude_self
+            As in :meth:`search`; a sub-folder with nothing left is left out.
+        linkage, metric, k
+            As in :func:`lookalike.group_distance`.
+
+        Returns
+        -------
+        list of (str, float)
+            Nearest first.
+
+        Raises
+        ------
+        LookalikeError
+            As in :meth:`search` and :func:`lookalike.group_distance`.
+        """
+        gallery = self.without(picture) if exclude_self else self
+        embedding = self._probe(picture, exclude_self=False).embedding
+        return rank_groups(embedding, gallery.groups(), linkage=linkage, metric=metric, k=k)
+
+    def embed(self, picture: Picture, /) -> Float32Array:
+        """Return the embedding of a picture, shape (dim,).
+
+        A picture of the gallery, known by its content, is not encoded again.
+
+        Raises
+        ------
+        PictureError
+            It cannot be read.
+        EncoderMismatchError
+            The gallery was made with another encoder.
+        """
+        return self._embed(read_query(picture))
+
+    def _part(self, prefix: str, is_kept: Callable[[CatalogueEntry], bool]) -> Gallery:
+        kept = tuple(entry for entry in self._catalogue.entries if is_kept(entry))
+        catalogue = replace(self._catalogue, entries=kept)
+        part = Gallery(self._folder, catalogue, self._encoder, self._max_pixels)
+        part._prefix = prefix
+        part._is_part = True
+        return part
+
+    def _probe(self, picture: Picture, *, exclude_self: bool) -> _Probe:
+        if not self.is_indexed:
+            raise GalleryNotFoundError(
+                f"{self._folder} is not indexed yet: call sync(), or run lookalike index"
+            )
+        query = read_query(picture)
+        itself = self._rows_of_itself(query) if exclude_self else []
+        return _Probe(self._embed(query), frozenset(itself))
+
+    def _embed(self, query: Query) -> Float32Array:
+        if query.embedding is not None:
+            return query.embedding
+        # The default encoder is not loaded only to be compared: a stored embedding serves.
+        if self._encoder is None or self._encoder.identity == self._catalogue.encoder:
+            rows = self._rows_with(query.content_hash)
+            if rows:
+                return np.array(self.embeddings[rows[0]])
+        encoder = self._ready_encoder()
+        made_with = self._catalogue.encoder
+        if made_with not in {None, encoder.identity}:
+            raise EncoderMismatchError(
+                f"{self._folder} was indexed with {made_with}, and the query would be encoded "
+                f"with {encoder.identity}: open the gallery with that encoder, or rebuild it"
+            )
+        embeddings = encoder.encode([query.pixels(encoder.min_side, self._max_pixels)])
+        return embeddings.reshape(-1)
+
+    def _ready_encoder(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = default_encoder()
+        return self._encoder
+
+    def _rows_with(self, content: str | None) -> list[int]:
+        return [row for row, item in enumerate(self._catalogue.entries) if item.content == content]
+
+    def _rows_of_itself(self, query: Query) -> list[int]:
+        folder = self._folder.resolve()
+        target = query.path.resolve() if query.path else None
+        if target and target.is_relative_to(folder):
+            path = target.relative_to(folder).as_posix()
+            entries = enumerate(self._catalogue.entries)
+            at_path = [row for row, item in entries if item.path == path]
+            if at_path:
+                return at_path
+        return self._rows_with(query.content_hash)
+
+    def _group_rows(self) -> dict[str, list[int]]:
+        groups: dict[str, list[int]] = {}
+        for row, entry in enumerate(self._catalogue.entries):
+            name, slash, _ = entry.path.removeprefix(self._prefix).partition("/")
+            if slash:
+                groups.setdefault(name, []).append(row)
+        return groups
+
+    def _matches(self, found: Neighbors, probe: _Probe, k: int) -> Matches:
+        entries = self._catalogue.entries
+        kept = [place for place, row in enumerate(found.ids) if row not in probe.itself][:k]
+        return Matches(
+            paths=tuple(self._folder / entries[found.ids[place]].path for place in kept),
+            distances=found.distances[kept],
+            certified=found.certified,
+            plan=found.plan,
+            stats=found.stats,
+        )

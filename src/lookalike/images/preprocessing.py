@@ -23,6 +23,8 @@ __all__ = ["Layout", "Preprocessing"]
 
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 
+_LONGEST = 8  # times the short side
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -66,20 +68,12 @@ class Preprocessing:
 
     def crop(self, picture: Image) -> Image:
         """Return the square of ``input_size`` from the middle of the scaled picture."""
-        width, height = picture.size
-        short = min(width, height)
-        scaled = [max(self.resize_side, side * self.resize_side // short) for side in picture.size]
-        left, top = (round((side - self.input_size) / 2) for side in scaled)
-        # Scaling only what stays: a picture of 1 x 10000 pixels would become enormous.
-        across, down = width / scaled[0], height / scaled[1]
-        box = (
-            left * across,
-            top * down,
-            (left + self.input_size) * across,
-            (top + self.input_size) * down,
-        )
-        size = (self.input_size, self.input_size)
-        return picture.resize(size, PillowImage.Resampling.BICUBIC, box=box)
+        picture = _without_far_ends(picture)
+        short = min(picture.size)
+        width, height = (side * self.resize_side // short for side in picture.size)
+        scaled = picture.resize((width, height), PillowImage.Resampling.BICUBIC)
+        left, top = (round((side - self.input_size) / 2) for side in scaled.size)
+        return scaled.crop((left, top, left + self.input_size, top + self.input_size))
 
     def __call__(self, pictures: list[Image]) -> Float32Array:
         """Return the array of shape (n, 3, size, size), or (n, size, size, 3) for NHWC."""
@@ -93,3 +87,13 @@ class Preprocessing:
         if self.layout == "NHWC":
             return by_pixel
         return np.ascontiguousarray(by_pixel.transpose(0, 3, 1, 2))
+
+
+def _without_far_ends(picture: Image) -> Image:
+    """Cut a very long picture to its middle: 1 x 10000 pixels must not be enlarged whole."""
+    width, height = picture.size
+    longest = _LONGEST * min(width, height)
+    if max(width, height) <= longest:
+        return picture
+    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
+    return picture.crop((left, top, min(width, left + longest), min(height, top + longest)))

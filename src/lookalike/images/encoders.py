@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CallableEncoder", "Encoder", "OnnxEncoder"]
 
+# Pictures are decoded at no less than this times the side they are scaled to: that moves
+# embeddings by a cosine distance of 0.0003 (median; 0.0006 at most), where decoding straight
+# to that side moves them by 0.01, and saves as much time (benchmarks/pictures.py).
+_OVERSAMPLING = 2
+
 
 class Encoder(Protocol):
     """What a gallery needs of an encoder; calls may come from several threads at once."""
@@ -98,7 +103,7 @@ class OnnxEncoder:
         facts = hashlib.sha256(self._model)
         facts.update(repr((self.preprocessing, output)).encode())
         self.identity = EncoderIdentity(name or stem, version, facts.hexdigest())
-        self.min_side: int | None = side
+        self.min_side: int | None = _OVERSAMPLING * side
         self._output = output
         self._session = _open_session(self._model, self.identity.name)
         self._input = self._session.get_inputs()[0].name

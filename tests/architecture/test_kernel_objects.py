@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,8 @@ from lookalike import kernels
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "check_kernel_objects.py"
 
-needs_nm = pytest.mark.skipif(
-    shutil.which("nm") is None, reason="reads object files with nm (binutils), which is missing"
-)
-needs_compiler = pytest.mark.skipif(
-    shutil.which("c++") is None, reason="compiles an object with c++, which is missing"
-)
+needs_nm = pytest.mark.system("nm", "binutils")
+needs_compiler = pytest.mark.system("c++", "g++")
 
 
 def run_tool(*arguments: object, **environment: str) -> Any:

@@ -50,6 +50,14 @@ RowSource::RowSource(const void* data, ElementType type, std::size_t count, std:
       element_stride_(element_stride_bytes),
       element_bytes_(bytes_of(type)) {}
 
+bool RowSource::is_dense() const noexcept {
+    return dim_ == 1 || element_stride_ == static_cast<std::ptrdiff_t>(element_bytes_);
+}
+
+bool RowSource::is_in_place() const noexcept {
+    return is_dense() && type_ == ElementType::kFloat32;
+}
+
 std::size_t RowSource::block_rows() const noexcept {
     const std::size_t fitting = kBlockBytes / (dim_ * sizeof(float));
     return std::clamp<std::size_t>(fitting / kBlockStep * kBlockStep, kBlockStep, 4096);
@@ -58,18 +66,16 @@ std::size_t RowSource::block_rows() const noexcept {
 Block RowSource::block(const kernels::KernelTable& table, std::size_t first, std::size_t count,
                        std::vector<float>& buffer) const {
     const std::byte* start = data_ + static_cast<std::ptrdiff_t>(first) * row_stride_;
-    const bool is_dense =
-        dim_ == 1 || element_stride_ == static_cast<std::ptrdiff_t>(element_bytes_);
-    if (is_dense && type_ == ElementType::kFloat32) {
+    if (is_in_place()) {
         return {reinterpret_cast<const float*>(start),
                 row_stride_ / static_cast<std::ptrdiff_t>(sizeof(float))};
     }
     buffer.resize(count * dim_);
     const kernels::Convert convert = table.convert[static_cast<int>(type_)];
-    std::vector<std::byte> gathered(is_dense ? 0 : dim_ * element_bytes_);
+    std::vector<std::byte> gathered(is_dense() ? 0 : dim_ * element_bytes_);
     for (std::size_t r = 0; r < count; ++r) {
         const std::byte* row = start + static_cast<std::ptrdiff_t>(r) * row_stride_;
-        if (!is_dense) {
+        if (!is_dense()) {
             gather(row, element_stride_, dim_, element_bytes_, gathered.data());
             row = gathered.data();
         }

@@ -22,6 +22,9 @@ class RowSource {
     std::size_t count() const noexcept { return count_; }
     std::size_t dim() const noexcept { return dim_; }
 
+    // Are blocks views of the group itself, not converted copies?
+    bool is_in_place() const noexcept;
+
     // How many rows a block should have: about 64 KiB of float32, so that a converted block
     // and what is done with it stay in the second-level cache.
     std::size_t block_rows() const noexcept;
@@ -32,6 +35,8 @@ class RowSource {
                 std::vector<float>& buffer) const;
 
  private:
+    bool is_dense() const noexcept;  // the elements of a row lie side by side
+
     const std::byte* data_;
     kernels::ElementType type_;
     std::size_t count_, dim_;

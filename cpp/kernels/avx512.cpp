@@ -1,5 +1,8 @@
 // The AVX-512 level: F, BW, VL and DQ (every server core since 2017), and nothing else.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC bug 105593, in its own header
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 #include <cfloat>
 #include <cstdint>
@@ -19,8 +22,9 @@ namespace {
 
 struct Lanes {
     using Vector = __m512;
+    using Folded = Vector;
     static constexpr std::size_t width = 16;
-    static constexpr std::size_t rows_at_once = 1;
+    static constexpr std::size_t rows_summed_at_once = 16;
 
     static Vector zero() noexcept { return _mm512_setzero_ps(); }
     static Vector load(const float* source) noexcept { return _mm512_loadu_ps(source); }
@@ -31,14 +35,42 @@ struct Lanes {
     static Vector sub(Vector a, Vector b) noexcept { return _mm512_sub_ps(a, b); }
     static Vector mul(Vector a, Vector b) noexcept { return _mm512_mul_ps(a, b); }
     static Vector abs(Vector a) noexcept { return _mm512_abs_ps(a); }
+    static void keep(Vector& a) noexcept { __asm__("" : "+v"(a)); }
+    static Vector fold(const Vector (&parts)[2]) noexcept {
+        return _mm512_add_ps(parts[0], parts[1]);
+    }
     static float sum(const Vector (&parts)[2]) noexcept {
-        const __m512 sixteen = _mm512_add_ps(parts[0], parts[1]);
+        const __m512 sixteen = fold(parts);
         const __m256 eight =
             _mm256_add_ps(_mm512_castps512_ps256(sixteen), _mm512_extractf32x8_ps(sixteen, 1));
         const __m128 four =
             _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
         const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    }
+    // Each step adds the halves of two rows' lanes at once, so that nothing is added to itself;
+    // the rows end in the order that the last permutation undoes.
+    static void sum_rows(const Vector (&row)[16], float* sums) noexcept {
+        __m512 eight[8], four[4], two[2];
+        for (int j = 0; j < 8; ++j) {
+            const __m512 a = row[2 * j], b = row[2 * j + 1];
+            eight[j] =
+                _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+        }
+        for (int j = 0; j < 4; ++j) {
+            const __m512 a = eight[2 * j], b = eight[2 * j + 1];
+            four[j] =
+                _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+        }
+        for (int j = 0; j < 2; ++j) {
+            const __m512 a = four[2 * j], b = four[2 * j + 1];
+            two[j] = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+        }
+        const __m512 one = _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88),
+                                         _mm512_shuffle_ps(two[0], two[1], 0xdd));
+        const __m512i order =
+            _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        _mm512_storeu_ps(sums, _mm512_permutexvar_ps(order, one));
     }
     static void half_to_float(const std::uint16_t* source, std::size_t count,
                               float* target) noexcept {

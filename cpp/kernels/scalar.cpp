@@ -17,8 +17,12 @@ struct ArrayLanes {
     struct Vector {
         Element lane[32];
     };
+    using Folded = Element;
     static constexpr std::size_t width = 32;
-    static constexpr std::size_t rows_at_once = 1;
+    static constexpr std::size_t rows_summed_at_once = 1;
+    static void keep(Vector&) noexcept {}
+    static Folded fold(const Vector (&parts)[1]) noexcept { return sum(parts); }
+    static void sum_rows(const Folded (&row)[1], float* sums) noexcept { *sums = row[0]; }
 
     static Vector zero() noexcept { return Vector{}; }
     static Vector load(const float* source) noexcept {

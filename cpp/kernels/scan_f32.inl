@@ -3,9 +3,13 @@
 //
 //   Lanes::Vector          width floats
 //   Lanes::width           divides 32
-//   Lanes::rows_at_once    how many rows share one load of the query
+//   Lanes::Folded          what is left of a row's 32 lanes to be summed with other rows'
+//   Lanes::rows_summed_at_once
 //   zero() load(p) load_part(p, n) add(a, b) sub(a, b) mul(a, b) abs(a)
-//   sum(const Vector (&)[32 / width])   lane i + lane i+16, then +8, +4, +2, +1
+//   keep(a)                has it in a register from here on
+//   sum(const Vector (&)[32 / width])     lane i + lane i+16, then +8, +4, +2, +1
+//   fold(const Vector (&)[32 / width])    the first steps of that
+//   sum_rows(const Folded (&)[rows_summed_at_once], out)    the rest, for so many rows
 //
 // Element i always lands in virtual lane i mod 32, products are rounded before they are
 // added, and the reduction tree is fixed: every level returns the same bits.
@@ -39,69 +43,63 @@ struct ManhattanTerm {
     }
 };
 
-template <class Term, std::size_t Rows>
-struct Accumulators {
-    Lanes::Vector first[Rows][kVectors];
-    Lanes::Vector second[Rows][kVectors];
+template <class Term>
+struct RowSums {
+    Lanes::Vector first[kVectors];
+    Lanes::Vector second[kVectors];
 
-    void clear() noexcept {
-        for (std::size_t r = 0; r < Rows; ++r) {
-            for (std::size_t v = 0; v < kVectors; ++v) {
-                first[r][v] = Lanes::zero();
-                if constexpr (Term::has_norm) second[r][v] = Lanes::zero();
-            }
-        }
-    }
-
-    void take(std::size_t r, std::size_t v, Lanes::Vector query, Lanes::Vector row) noexcept {
-        first[r][v] = Lanes::add(first[r][v], Term::of(query, row));
-        if constexpr (Term::has_norm) {
-            second[r][v] = Lanes::add(second[r][v], Lanes::mul(row, row));
-        }
+    void take(std::size_t v, Lanes::Vector query, Lanes::Vector row) noexcept {
+        if constexpr (Term::has_norm) Lanes::keep(row);  // else GCC loads it twice
+        first[v] = Lanes::add(first[v], Term::of(query, row));
+        if constexpr (Term::has_norm) second[v] = Lanes::add(second[v], Lanes::mul(row, row));
     }
 };
 
-template <class Term, std::size_t Rows>
-inline void scan_some_rows(const float* query, const float* rows, std::size_t dim,
-                           std::ptrdiff_t row_stride, float* first, float* second) noexcept {
-    Accumulators<Term, Rows> sums;
-    sums.clear();
+template <class Term>
+inline RowSums<Term> scan_row(const float* query, const float* row, std::size_t dim) noexcept {
+    RowSums<Term> sums;
+    for (std::size_t v = 0; v < kVectors; ++v) {
+        sums.first[v] = Lanes::zero();
+        if constexpr (Term::has_norm) sums.second[v] = Lanes::zero();
+    }
     std::size_t i = 0;
     for (; i + kLanes <= dim; i += kLanes) {
         for (std::size_t v = 0; v < kVectors; ++v) {
             const std::size_t at = i + v * Lanes::width;
-            const Lanes::Vector part = Lanes::load(query + at);
-            for (std::size_t r = 0; r < Rows; ++r) {
-                const float* row = rows + static_cast<std::ptrdiff_t>(r) * row_stride;
-                sums.take(r, v, part, Lanes::load(row + at));
-            }
+            sums.take(v, Lanes::load(query + at), Lanes::load(row + at));
         }
     }
-    for (std::size_t v = 0; v < kVectors && i < dim; ++v, i += Lanes::width) {
-        const std::size_t left = dim - i < Lanes::width ? dim - i : Lanes::width;
-        const Lanes::Vector part = Lanes::load_part(query + i, left);
-        for (std::size_t r = 0; r < Rows; ++r) {
-            const float* row = rows + static_cast<std::ptrdiff_t>(r) * row_stride;
-            sums.take(r, v, part, Lanes::load_part(row + i, left));
-        }
+    for (std::size_t v = 0; v < kVectors; ++v) {
+        const std::size_t at = i + v * Lanes::width;
+        if (at >= dim) break;
+        const std::size_t left = dim - at < Lanes::width ? dim - at : Lanes::width;
+        sums.take(v, Lanes::load_part(query + at, left), Lanes::load_part(row + at, left));
     }
-    for (std::size_t r = 0; r < Rows; ++r) {
-        first[r] = Lanes::sum(sums.first[r]);
-        if constexpr (Term::has_norm) second[r] = Lanes::sum(sums.second[r]);
-    }
+    return sums;
 }
 
+// Row after row, never several side by side: interleaved rows halve what the prefetchers of
+// current CPUs deliver from memory. Only the last steps of the sums are shared.
 template <class Term>
 void scan_f32(const float* query, const float* rows, std::size_t count, std::size_t dim,
               std::ptrdiff_t row_stride, float* first, float* second) noexcept {
-    constexpr std::size_t kRows = Lanes::rows_at_once;
+    constexpr std::size_t kGroup = Lanes::rows_summed_at_once;
     std::size_t r = 0;
-    for (; r + kRows <= count; r += kRows) {
-        const float* row = rows + static_cast<std::ptrdiff_t>(r) * row_stride;
-        scan_some_rows<Term, kRows>(query, row, dim, row_stride, first + r, second + r);
+    for (; r + kGroup <= count; r += kGroup) {
+        Lanes::Folded firsts[kGroup], seconds[kGroup];
+        for (std::size_t j = 0; j < kGroup; ++j) {
+            const float* row = rows + static_cast<std::ptrdiff_t>(r + j) * row_stride;
+            const RowSums<Term> sums = scan_row<Term>(query, row, dim);
+            firsts[j] = Lanes::fold(sums.first);
+            if constexpr (Term::has_norm) seconds[j] = Lanes::fold(sums.second);
+        }
+        Lanes::sum_rows(firsts, first + r);
+        if constexpr (Term::has_norm) Lanes::sum_rows(seconds, second + r);
     }
     for (; r < count; ++r) {
         const float* row = rows + static_cast<std::ptrdiff_t>(r) * row_stride;
-        scan_some_rows<Term, 1>(query, row, dim, row_stride, first + r, second + r);
+        const RowSums<Term> sums = scan_row<Term>(query, row, dim);
+        first[r] = Lanes::sum(sums.first);
+        if constexpr (Term::has_norm) second[r] = Lanes::sum(sums.second);
     }
 }

@@ -212,3 +212,12 @@ def test_the_padding_of_a_partial_panel_is_never_an_answer(n: int) -> None:
     batch = la.nearest_batch(group[:8], group, k=n // 4 - 1, metric="euclidean")
     assert batch.ids.max() < n
     assert (batch.ids[:, 0] == np.arange(8)).sum() >= 7
+
+
+def test_a_metric_that_is_no_name_and_a_k_beyond_all_arrays_are_refused() -> None:
+    for metric in (["cosine"], None, 3):
+        with pytest.raises(la.MetricError, match="metric must be a name"):
+            la.distances([1.0], [[4.0]], metric=metric)  # type: ignore[arg-type]
+    with pytest.raises(la.ParameterError, match="at most 2147483647 for a batch"):
+        la.nearest_batch([[1.0]], [[4.0]], k=2**70)
+    assert la.nearest([1.0], [[4.0]], k=2**70).ids.tolist() == [0]

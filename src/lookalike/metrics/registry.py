@@ -29,7 +29,7 @@ _AMBIGUOUS = {
 }
 
 
-def resolve(name: str) -> Metric:
+def resolve(name: object) -> Metric:
     """Return the metric called ``name``.
 
     Raises
@@ -37,11 +37,13 @@ def resolve(name: str) -> Metric:
     MetricError
         The name is unknown, or one that other libraries use for two different things.
     """
+    if not isinstance(name, str):
+        raise MetricError(f"metric must be a name such as 'cosine', not {name!r}")
     known = METRICS.get(name) or _ALIASES.get(name)
     if known is not None:
         return known
     if name in _AMBIGUOUS:
         raise MetricError(f"metric {name!r} could mean two things: {_AMBIGUOUS[name]}; say which")
-    close = difflib.get_close_matches(str(name), METRICS, n=1)
+    close = difflib.get_close_matches(name, METRICS, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise MetricError(f"metric {name!r} is not one of {', '.join(METRICS)}{hint}")

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lookalike.core.arrays import as_group, as_queries, as_query
+from lookalike.core.errors import ParameterError
 from lookalike.core.options import as_k, as_threads
 from lookalike.core.results import Neighbors, SearchStats
 from lookalike.metrics import resolve
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lookalike.core.types import ImplementationName, MetricName
 
 __all__ = ["nearest", "nearest_batch"]
+
+_MOST_COLUMNS = 2**31 - 1
 
 
 def nearest(
@@ -89,6 +92,8 @@ def nearest_batch(
         As in :func:`nearest`.
     """
     wanted, chosen = as_k(k), resolve(metric)
+    if wanted > _MOST_COLUMNS:  # a batch answer is k columns wide, however small the group
+        raise ParameterError(f"k must be at most {_MOST_COLUMNS} for a batch, not {wanted}")
     backend = backend_named(implementation, as_threads(n_threads))
     many = as_queries(queries)
     rows = as_group(group, many.shape[1])

@@ -10,9 +10,10 @@ import typer
 from lookalike.cli.distance import By, print_ranking, rank
 from lookalike.cli.failures import NOTHING_FOUND, reports_failures, say
 from lookalike.cli.index import refresh
-from lookalike.cli.options import MetricChoice
+from lookalike.cli.options import as_count
 from lookalike.cli.output import print_lines
 from lookalike.cli.search import draw_sheet, found_in_gallery, print_found
+from lookalike.cli.sources import read_probe
 from lookalike.core.errors import GalleryNotFoundError
 
 __all__ = ["demo"]
@@ -31,7 +32,9 @@ def demo(
         Path | None,
         typer.Option(metavar="IMAGE", help="Your own query; one of the pictures unless given."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many answers.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", metavar="N", parser=as_count, help="How many answers.")
+    ] = 10,
 ) -> int:
     """Show the main job on real pictures: index, search, rank groups, draw the answers.
 
@@ -39,23 +42,24 @@ def demo(
     ./demo/pictures and asks for the digits nearest to one more. The last line is the path of
     the contact sheet, alone.
     """
-    from lookalike.images import Gallery, find_pictures, write_samples  # noqa: PLC0415
+    from lookalike.images import Gallery, write_samples  # noqa: PLC0415
 
+    if query is not None:
+        read_probe(query)  # a mistyped name is better known before the encoding
     if photos is None:
         photos = _FOLDER / "pictures"
         say(f"writing sample pictures to {photos}")
         sample = write_samples(photos, _FOLDER / "query.png")
         query = query or sample
     refresh(photos)
-    if query is None:
-        pictures = find_pictures(photos)
-        if not pictures:
-            raise GalleryNotFoundError(f"{photos} has no pictures; give another folder")
-        query = photos / pictures[0]
-    found = found_in_gallery(Gallery.open(photos).search(query, k))
+    gallery = Gallery.open(photos)
+    if not len(gallery):
+        raise GalleryNotFoundError(f"{photos} has no pictures that can be read; give another")
+    query = query or photos / gallery.paths[0]
+    found = found_in_gallery(gallery.search(read_probe(query), k))
     print_lines(["", f"The {len(found.names)} pictures nearest to {query}, by cosine distance:"])
     print_found(found)
-    ranked = rank(query, [photos], MetricChoice.cosine, By.centroid, exclude_self=False)
+    ranked = rank(query, [photos], "cosine", By.centroid, exclude_self=False)
     print_lines(["", "Sub-folders as groups, ranked by the distance of their centroid:"])
     print_ranking(ranked)
     _FOLDER.mkdir(exist_ok=True)

@@ -10,15 +10,24 @@ import numpy as np
 import typer
 
 from lookalike.cli.failures import NOTHING_FOUND, reports_failures, say
-from lookalike.cli.options import ExcludeSelf, Json, MetricChoice, MetricOption, Query
+from lookalike.cli.options import ExcludeSelf, Json, MetricOption, Query
 from lookalike.cli.output import print_json, print_table
-from lookalike.cli.sources import is_vectors, open_gallery, open_vectors, read_probe
+from lookalike.cli.sources import (
+    is_vectors,
+    naming,
+    open_gallery,
+    open_vectors,
+    read_probe,
+    rows_equal_to,
+    vector_of,
+)
+from lookalike.core.types import MetricName
 from lookalike.groups import group_distance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lookalike.core.types import NumberArray
+    from lookalike.images import Gallery
+    from lookalike.storage import EncoderIdentity
 
 __all__ = ["distance", "print_ranking", "rank"]
 
@@ -47,12 +56,22 @@ def distance(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER...",
-            help="Each is a group; of a single folder, each sub-folder is. .npy files work too.",
+            help=(
+                "Each is a group, of pictures or a .npy file of vectors; of a single folder, each "
+                "sub-folder is one. This folder unless given."
+            ),
         ),
     ] = None,
     *,
-    metric: MetricOption = MetricChoice.cosine,
-    by: Annotated[By, typer.Option("--by", help="Which distance ranks the groups.")] = By.nearest,
+    metric: MetricOption = "cosine",
+    by: Annotated[
+        By,
+        typer.Option(
+            "--by",
+            metavar="NAME",
+            help="Which distance ranks the groups: nearest, mean, centroid or farthest.",
+        ),
+    ] = By.nearest,
     exclude_self: ExcludeSelf = False,
     as_json: Json = False,
 ) -> int:
@@ -65,29 +84,43 @@ def distance(
     ranked = rank(image, given, metric, by, exclude_self=exclude_self)
     if as_json:
         groups = [{"group": row.name, "items": row.items, **row.distances} for row in ranked]
-        print_json({"query": str(image), "metric": metric.value, "by": by.value, "groups": groups})
+        print_json({"query": str(image), "metric": metric, "by": by.value, "groups": groups})
     else:
         print_ranking(ranked)
     return 0 if ranked else NOTHING_FOUND
 
 
 def rank(
-    image: Path, folders: list[Path], metric: MetricChoice, by: By, *, exclude_self: bool
+    image: Path, folders: list[Path], metric: MetricName, by: By, *, exclude_self: bool
 ) -> list[GroupRow]:
-    """Return the groups of some folders, ranked."""
-    probe = read_probe(image)
-    ranked = [
-        GroupRow(name, len(members), _distances(vector, members, metric))
-        for name, vector, members in _groups(probe, folders, exclude_self=exclude_self)
-        if len(members)
-    ]
+    """Return the groups of some folders, ranked; the sub-folders of a single one."""
+    probe = _Probe(image)
+    ranked = []
+    for folder in folders:
+        if is_vectors(folder):
+            vector, rows = probe.beside_vectors(), open_vectors(folder)
+            if exclude_self:
+                rows = np.delete(rows, rows_equal_to(vector, rows), axis=0)
+            groups = {str(folder): rows}
+        else:
+            gallery = open_gallery(folder)
+            vector = probe.beside(gallery)
+            others = gallery.without(probe.given) if exclude_self else gallery
+            groups = others.groups() if len(folders) == 1 else {}
+            groups = groups or {str(folder): others.embeddings}
+        with naming(image, folder):
+            ranked += [
+                GroupRow(name, len(members), _distances(vector, members, metric))
+                for name, members in groups.items()
+                if len(members)
+            ]
     return sorted(ranked, key=lambda row: row.distances[by.value])
 
 
 def print_ranking(ranked: list[GroupRow]) -> None:
     """Print a table of groups, nearest first."""
     if not ranked:
-        say("no groups found: a group is a folder with pictures")
+        say("no groups found: a group is a folder with pictures, or a .npy file with rows")
         return
     kinds = [kind.value for kind in By]
     rows = [
@@ -102,38 +135,29 @@ def print_ranking(ranked: list[GroupRow]) -> None:
     print_table(("rank", *kinds, "items", "group"), rows)
 
 
-def _distances(vector: NumberArray, members: NumberArray, metric: MetricChoice) -> dict[str, float]:
+def _distances(vector: NumberArray, members: NumberArray, metric: MetricName) -> dict[str, float]:
     return {
-        kind.value: group_distance(vector, members, linkage=kind.value, metric=metric.value)
+        kind.value: group_distance(vector, members, linkage=kind.value, metric=metric)
         for kind in By
     }
 
 
-def _groups(
-    probe: Path | NumberArray, folders: list[Path], *, exclude_self: bool
-) -> Iterable[tuple[str, NumberArray, NumberArray]]:
-    """Yield name, query vector and members of each group."""
-    for folder in folders:
-        if is_vectors(folder):
-            rows = open_vectors(folder)
-            vector = _vector(probe)
-            is_kept = ~(rows == vector).all(axis=1) if exclude_self else slice(None)
-            yield str(folder), vector, rows[is_kept]
-            continue
-        gallery = open_gallery(folder)
-        vector = gallery.embed(probe)
-        others = gallery.without(probe) if exclude_self else gallery
-        groups = others.groups() if len(folders) == 1 else {}
-        if groups:
-            for name, members in groups.items():
-                yield name, vector, members
-        else:
-            yield str(folder), vector, others.embeddings
+class _Probe:
+    """The query, embedded once for each encoder that made a group."""
 
+    def __init__(self, image: Path) -> None:
+        self.given = read_probe(image)
+        self._embedded: dict[EncoderIdentity | None, NumberArray] = {}
 
-def _vector(probe: Path | NumberArray) -> NumberArray:
-    if isinstance(probe, np.ndarray):
-        return probe
-    from lookalike.images import embed_picture  # noqa: PLC0415 - Pillow, only for pictures
+    def beside_vectors(self) -> NumberArray:
+        """Return the query as a vector like those of a file, which may come from anywhere."""
+        if None not in self._embedded:
+            self._embedded[None] = vector_of(self.given)
+        return self._embedded[None]
 
-    return embed_picture(probe)
+    def beside(self, gallery: Gallery) -> NumberArray:
+        """Return the query as a vector like those of a gallery."""
+        encoder = gallery.encoder_identity
+        if encoder not in self._embedded:
+            self._embedded[encoder] = gallery.embed(self.given)
+        return self._embedded[encoder]

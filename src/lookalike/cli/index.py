@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from lookalike.cli.failures import NOTHING_FOUND, reports_failures, say
-from lookalike.cli.options import Folder, Json, Threads
-from lookalike.cli.output import print_json, print_lines
+from lookalike.cli.options import Folder, Json, Threads, as_count
+from lookalike.cli.output import print_json, print_lines, printable
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.sources import is_vectors
 from lookalike.core.errors import ParameterError
@@ -28,7 +28,13 @@ def index(
         bool, typer.Option("--rebuild", help="Forget everything and encode all pictures again.")
     ] = False,
     max_pixels: Annotated[
-        int | None, typer.Option("--max-pixels", min=1, help="Skip pictures larger than this.")
+        int | None,
+        typer.Option(
+            "--max-pixels",
+            metavar="N",
+            parser=as_count,
+            help="Skip pictures with more pixels than this; 179 million unless given.",
+        ),
     ] = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -57,8 +63,12 @@ def refresh(
     from lookalike.images.decoding import MAX_PIXELS  # noqa: PLC0415
 
     gallery = Gallery.open(folder, max_pixels=max_pixels or MAX_PIXELS)
-    with progress_bar("encoding pictures") as progress:
-        summary = gallery.sync(progress=progress, rebuild=rebuild, n_threads=threads)
+    try:
+        with progress_bar("encoding pictures") as progress:
+            summary = gallery.sync(progress=progress, rebuild=rebuild, n_threads=threads)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("(what was done is kept; the same command goes on from there)")
+        raise
     for path, reason in summary.unreadable[:_MOST_LISTED]:
         say(f"skipped {folder / path}: {reason}")
     if len(summary.unreadable) > _MOST_LISTED:
@@ -70,5 +80,5 @@ def refresh(
         told = ", ".join(f"{getattr(summary, what)} {what}" for what in counts)
         pictures = f"{folder}: {len(gallery)} pictures ({told}"
         unreadable = f"{len(summary.unreadable)} unreadable"
-        print_lines([f"{pictures}, {unreadable}) in {summary.seconds:.1f} s"])
+        print_lines([printable(f"{pictures}, {unreadable}) in {summary.seconds:.1f} s")])
     return 0 if len(gallery) else NOTHING_FOUND

@@ -8,7 +8,7 @@ from typing import Any
 
 from lookalike.cli.failures import reports_failures
 from lookalike.cli.options import Folder, Json
-from lookalike.cli.output import print_json, print_lines
+from lookalike.cli.output import print_json, print_lines, printable
 from lookalike.cli.sources import is_vectors, open_gallery, open_vectors
 
 __all__ = ["info"]
@@ -21,7 +21,7 @@ def info(folder: Folder = Path(), *, as_json: Json = False) -> int:
     if as_json:
         print_json(facts)
     else:
-        print_lines([f"{key + ':':<11}{_shown(value)}" for key, value in facts.items()])
+        print_lines([f"{key + ':':<12}{_shown(value)}" for key, value in facts.items()])
     return 0
 
 
@@ -52,7 +52,8 @@ def _about_gallery(folder: Path) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any fact
     if isinstance(value, dict):
-        return ", ".join(f"{key} {shown}" for key, shown in value.items()) or "none"
+        return printable(", ".join(f"{key} {shown}" for key, shown in value.items())) or "none"
     if isinstance(value, list):
-        return "".join(f"\n  {item['path']}: {item['reason']}" for item in value) or "none"
-    return "none" if value is None else str(value)
+        lines = [printable(f"{item['path']}: {item['reason']}") for item in value]
+        return "".join(f"\n  {line}" for line in lines) or "none"
+    return "none" if value is None else printable(str(value))

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+
+from lookalike.core.errors import MetricError
+from lookalike.core.types import MetricName
+from lookalike.metrics import resolve
 
 __all__ = [
     "ExcludeSelf",
     "Folder",
     "Json",
-    "MetricChoice",
     "MetricOption",
     "Query",
     "Threads",
+    "as_count",
 ]
 
 
-class MetricChoice(StrEnum):
-    """The metrics, as Typer wants choices."""
+def as_count(text: str | int) -> int:
+    """Return a number of at least 1 that was typed; Typer's own refusal is hard to read."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(f"{text} is not a whole number of at least 1")
+    return number
 
-    cosine = "cosine"
-    euclidean = "euclidean"
-    sqeuclidean = "sqeuclidean"
-    manhattan = "manhattan"
-    inner_product = "inner_product"
+
+def _as_metric(text: str) -> MetricName:
+    try:
+        return cast("MetricName", resolve(text).name)
+    except MetricError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 Query = Annotated[
@@ -41,11 +52,12 @@ Folder = Annotated[
     ),
 ]
 MetricOption = Annotated[
-    MetricChoice,
+    MetricName,
     typer.Option(
         "--metric",
         "-m",
         metavar="NAME",
+        parser=_as_metric,
         help="cosine, euclidean, sqeuclidean, manhattan or inner_product; smaller is nearer.",
     ),
 ]
@@ -55,5 +67,10 @@ ExcludeSelf = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="How many threads; every core unless given."),
+    typer.Option(
+        "--threads",
+        metavar="N",
+        parser=as_count,
+        help="How many threads; every core unless given.",
+    ),
 ]

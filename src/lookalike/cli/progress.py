@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[ProgressCallback]:
-    """Draw a bar on standard error while the block runs.
+    """Draw a bar on standard error while the block runs, once there is something to tell.
 
     Parameters
     ----------
@@ -45,10 +45,13 @@ def progress_bar(what: str) -> Iterator[ProgressCallback]:
         TaskProgressColumn(show_speed=True),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, visible=False)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(what, total=None)
+    with ExitStack() as drawn:
 
         def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
+            bar.update(task, completed=done, total=total)
+            if not bar.live.is_started:
+                drawn.enter_context(bar)
 
         yield advance

@@ -10,14 +10,24 @@ import numpy as np
 import typer
 
 from lookalike.cli.failures import NOTHING_FOUND, reports_failures, say
-from lookalike.cli.options import ExcludeSelf, Folder, Json, MetricChoice, MetricOption, Query
+from lookalike.cli.options import ExcludeSelf, Folder, Json, MetricOption, Query, as_count
 from lookalike.cli.output import print_json, print_lines, print_table
-from lookalike.cli.sources import is_vectors, open_gallery, open_vectors, read_probe
+from lookalike.cli.sources import (
+    is_vectors,
+    naming,
+    open_gallery,
+    open_vectors,
+    read_probe,
+    rows_equal_to,
+    vector_of,
+)
 from lookalike.core.errors import ParameterError
+from lookalike.core.types import MetricName
 from lookalike.scan import nearest, within
 
 if TYPE_CHECKING:
     from lookalike.core.results import Neighbors
+    from lookalike.core.types import NumberArray
     from lookalike.images import Gallery, Matches
 
 __all__ = ["Found", "draw_sheet", "print_found", "search"]
@@ -42,13 +52,14 @@ def search(  # noqa: PLR0913 - each is an option of the command
     folder: Folder = Path(),
     *,
     k: Annotated[
-        int | None, typer.Option("-k", min=1, help="How many answers; 10 unless given.")
+        int | None,
+        typer.Option("-k", metavar="N", parser=as_count, help="How many answers; 10 unless given."),
     ] = None,
     radius: Annotated[
         float | None,
         typer.Option("--within", metavar="R", help="All at most this far (-k limits them)."),
     ] = None,
-    metric: MetricOption = MetricChoice.cosine,
+    metric: MetricOption = "cosine",
     exclude_self: ExcludeSelf = False,
     as_json: Json = False,
     only_paths: Annotated[
@@ -67,28 +78,33 @@ def search(  # noqa: PLR0913 - each is an option of the command
     """
     if as_json and only_paths:
         raise ParameterError("--json and --paths exclude each other; choose one")
+    if sheet and is_vectors(folder):
+        raise ParameterError(f"{folder} holds vectors, not pictures: leave out --sheet")
+    if sheet and not sheet.parent.is_dir():
+        raise ParameterError(f"--sheet {sheet} lies in no folder: make {sheet.parent} first")
     probe = read_probe(image)
     if is_vectors(folder):
-        if sheet:
-            raise ParameterError(f"{folder} holds vectors, not pictures: leave out --sheet")
-        found = _search_vectors(probe, folder, k, radius, metric, exclude_self=exclude_self)
+        vector, rows = vector_of(probe), open_vectors(folder)
+        with naming(image, folder):
+            found = _search_vectors(vector, rows, k, radius, metric, exclude_self=exclude_self)
     else:
         gallery = open_gallery(folder)
-        found = _search_gallery(probe, gallery, k, radius, metric, exclude_self=exclude_self)
+        with naming(image, folder):
+            found = _search_gallery(probe, gallery, k, radius, metric, exclude_self=exclude_self)
+    if sheet:
+        draw_sheet(sheet, image, found, title=f"{image.name}: the nearest by {metric}")
+        say(f"sheet: {sheet}")
     if as_json:
         print_json(_document(image, folder, metric, found))
     elif only_paths:
         print_lines(found.names)
     else:
-        print_found(found)
-    if sheet:
-        draw_sheet(sheet, image, found, title=f"{image.name}: the nearest by {metric.value}")
-        say(f"sheet: {sheet}")
+        print_found(found, "row" if is_vectors(folder) else "path")
     return 0 if found.names else NOTHING_FOUND
 
 
-def print_found(found: Found) -> None:
-    """Print a table of rank, distance and path."""
+def print_found(found: Found, what: str = "path") -> None:
+    """Print a table of rank, distance and path, or row."""
     if not found.names:
         say("nothing found")
         return
@@ -96,7 +112,7 @@ def print_found(found: Found) -> None:
         (str(rank), f"{distance:.4f}", name)
         for rank, (name, distance) in enumerate(zip(found.names, found.distances, strict=True), 1)
     ]
-    print_table(("rank", "distance", "path"), rows)
+    print_table(("rank", "distance", what), rows)
 
 
 def draw_sheet(sheet: Path, image: Path, found: Found, *, title: str) -> None:
@@ -119,46 +135,37 @@ def found_in_gallery(matches: Matches, k: int | None = None) -> Found:
 
 
 def _search_gallery(
-    probe: Path | np.ndarray,
+    probe: Path | NumberArray,
     gallery: Gallery,
     k: int | None,
     radius: float | None,
-    metric: MetricChoice,
+    metric: MetricName,
     *,
     exclude_self: bool,
 ) -> Found:
     if radius is None:
-        matches = gallery.search(
-            probe, k or _DEFAULT_K, metric=metric.value, exclude_self=exclude_self
-        )
+        matches = gallery.search(probe, k or _DEFAULT_K, metric=metric, exclude_self=exclude_self)
     else:
-        matches = gallery.within(probe, radius, metric=metric.value, exclude_self=exclude_self)
+        matches = gallery.within(probe, radius, metric=metric, exclude_self=exclude_self)
     return found_in_gallery(matches, k)
 
 
 def _search_vectors(
-    probe: Path | np.ndarray,
-    file: Path,
+    vector: NumberArray,
+    rows: NumberArray,
     k: int | None,
     radius: float | None,
-    metric: MetricChoice,
+    metric: MetricName,
     *,
     exclude_self: bool,
 ) -> Found:
-    rows = open_vectors(file)
-    if isinstance(probe, np.ndarray):
-        vector = probe
-    else:
-        from lookalike.images import embed_picture  # noqa: PLC0415 - Pillow, only for pictures
-
-        vector = embed_picture(probe)
-    itself = np.flatnonzero((rows == vector).all(axis=1)) if exclude_self else np.array([], int)
+    itself = rows_equal_to(vector, rows) if exclude_self else np.empty(0, dtype=np.int64)
     answer: Neighbors
     if radius is None:
         k = k or _DEFAULT_K
-        answer = nearest(vector, rows, k + itself.size, metric=metric.value)
+        answer = nearest(vector, rows, k + itself.size, metric=metric)
     else:
-        answer = within(vector, rows, radius, metric=metric.value)
+        answer = within(vector, rows, radius, metric=metric)
     kept = np.flatnonzero(~np.isin(answer.ids, itself))[:k]
     return Found(
         names=[str(row) for row in answer.ids[kept]],
@@ -169,12 +176,12 @@ def _search_vectors(
     )
 
 
-def _document(image: Path, folder: Path, metric: MetricChoice, found: Found) -> dict[str, object]:
+def _document(image: Path, folder: Path, metric: MetricName, found: Found) -> dict[str, object]:
     key = "row" if is_vectors(folder) else "path"
     return {
         "query": str(image),
         "folder": str(folder),
-        "metric": metric.value,
+        "metric": metric,
         "certified": found.certified,
         "plan": found.plan,
         "seconds": found.seconds,

@@ -12,12 +12,16 @@
 namespace lookalike::engine {
 namespace {
 
-constexpr std::size_t kQueriesAtOnce = 240;  // a multiple of every level's queries_at_once
+// A panel of rows is packed once for so many queries, at a tenth of what 240 products with it
+// cost; the queries themselves are read again for every panel, so they should fit a cache.
+constexpr std::size_t kMostQueriesAtOnce = 1008;  // a multiple of every level's queries_at_once
+constexpr std::size_t kFewestQueriesAtOnce = 240;
+constexpr std::size_t kQueryBytesAtOnce = 8 << 20;
 constexpr std::size_t kFewestForPanels =
     6;  // packing a row costs about as much as scoring it thrice
 constexpr std::size_t kMatchesHeld = 4 << 20;  // (k x queries x threads) at once: 64 MiB
 constexpr std::size_t kDirectPieceBytes = 1 << 20;
-constexpr std::size_t kPanelPieceBlocks = 4;
+constexpr std::size_t kMostPanelPieceBlocks = 4;
 
 // The lowest threshold that any thread has reached for a query.
 class SharedThreshold {
@@ -56,7 +60,8 @@ class BlockSearch {
         const std::size_t block_bytes = block_rows * source_.dim() * sizeof(float);
         const std::size_t blocks =
             use_panels_
-                ? kPanelPieceBlocks
+                ? std::clamp<std::size_t>(kMostQueriesAtOnce / queries_.count, 1,
+                                          kMostPanelPieceBlocks)
                 : std::max<std::size_t>(1, kDirectPieceBytes / block_bytes / queries_.count);
         const std::size_t piece_rows = block_rows * blocks;
         const std::size_t pieces = (source_.count() + piece_rows - 1) / piece_rows;
@@ -191,7 +196,9 @@ Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
     const std::size_t dim = source.dim();
     const double row_bytes = static_cast<double>(source.count() * dim * sizeof(float));
     const std::size_t held = std::max<std::size_t>(1, expected_matches * n_threads);
-    const std::size_t at_once = std::clamp<std::size_t>(kMatchesHeld / held, 1, kQueriesAtOnce);
+    const std::size_t cached = std::clamp(kQueryBytesAtOnce / (dim * sizeof(float)),
+                                          kFewestQueriesAtOnce, kMostQueriesAtOnce);
+    const std::size_t at_once = std::clamp<std::size_t>(kMatchesHeld / held, 1, cached);
     Outcome outcome;
     for (std::size_t first = 0; first < queries.count; first += at_once) {
         const std::size_t count = std::min(at_once, queries.count - first);

@@ -36,12 +36,17 @@ inline void products_of_some(const float* queries, std::size_t dim, const float*
     }
 }
 
+// The whole depth at once: in slices that fit the first-level cache the products, read and
+// written once a slice, cost more than they save.
 void panel_products(const float* queries, std::size_t n_queries, std::size_t dim,
                     const float* panel, float* products) noexcept {
     std::size_t q = 0;
     for (; q + Panel::queries_at_once <= n_queries; q += Panel::queries_at_once) {
         products_of_some<Panel::queries_at_once>(queries + q * dim, dim, panel,
                                                  products + q * Panel::rows);
+    }
+    for (; q + 3 <= n_queries; q += 3) {
+        products_of_some<3>(queries + q * dim, dim, panel, products + q * Panel::rows);
     }
     for (; q < n_queries; ++q) {
         products_of_some<1>(queries + q * dim, dim, panel, products + q * Panel::rows);

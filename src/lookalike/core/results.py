@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,6 @@ class Neighbors:
     stats: SearchStats
     version: int | None = None
 
-    def __iter__(self) -> Iterator[IdArray | Float32Array]:
+    def __iter__(self) -> Iterator[Any]:  # the two differ in type, which Iterator cannot say
         yield self.ids
         yield self.distances

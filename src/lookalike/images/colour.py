@@ -69,7 +69,7 @@ def _from_deep(image: Image) -> Image:
         low, high = 0.0, 65535.0
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    grey = (values - low) * (255.0 / max(high - low, np.finfo(np.float64).tiny))
+    grey = (values - low) * (255.0 / ((high - low) or 1.0))
     return PillowImage.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
 
 

@@ -26,6 +26,8 @@ MAX_PIXELS = 178_956_970
 MAX_FILE_BYTES = 1 << 30
 # Only these: Pillow can open many more kinds, some by running other programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+# JPEG averages blocks of pixels; other kinds may answer with a thumbnail instead.
+_REDUCES_WELL = frozenset({"JPEG", "MPO"})
 _MIN_REDUCTION = 2
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -87,7 +89,7 @@ def decode(content: bytes, *, min_side: int | None = None, max_pixels: int = MAX
     try:
         image = _open(content)
         _check_size(image, max_pixels)
-        if min_side:
+        if min_side and image.format in _REDUCES_WELL:
             image.draft("RGB", (min_side, min_side))
         image.load()
         orientation = _orientation(image)

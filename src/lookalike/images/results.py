@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Matches:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __iter__(self) -> Iterator[tuple[Path, ...] | Float32Array]:
+    def __iter__(self) -> Iterator[Any]:  # the two differ in type, which Iterator cannot say
         yield self.paths
         yield self.distances
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lookalike.core.errors import EncoderMismatchError, GalleryNotFoundError, ParameterError
+from lookalike.core.errors import (
+    EncoderMismatchError,
+    FormatError,
+    GalleryNotFoundError,
+    ParameterError,
+)
 from lookalike.core.options import as_k, as_threads
 from lookalike.core.progress import as_progress
 from lookalike.groups import rank_groups
@@ -18,7 +22,7 @@ from lookalike.images.query import read_query
 from lookalike.images.results import Matches
 from lookalike.images.synchronising import synchronise
 from lookalike.scan import nearest, within
-from lookalike.storage import Catalogue, GalleryStore
+from lookalike.storage import GalleryStore, Snapshot
 
 if TYPE_CHECKING:
     import os
@@ -31,24 +35,32 @@ if TYPE_CHECKING:
     from lookalike.images.encoders import Encoder
     from lookalike.images.query import Picture, Query
     from lookalike.images.results import SyncSummary
-    from lookalike.storage import CatalogueEntry, EncoderIdentity
+    from lookalike.storage import Catalogue, CatalogueEntry, EncoderIdentity
 
 __all__ = ["Gallery"]
 
 
 class _Probe(NamedTuple):
-    """A query: its embedding, and the pictures of the gallery that it is itself."""
+    """A query: its embedding, and the pictures of a snapshot that it is itself."""
 
+    snapshot: Snapshot
     embedding: Float32Array
     itself: frozenset[int]
+
+    @property
+    def group(self) -> Float32Array:
+        """The embeddings of the snapshot; of none, the dimension is the query's."""
+        group = self.snapshot.embeddings
+        return group if len(group) else np.empty((0, self.embedding.size), dtype=np.float32)
 
 
 class Gallery:
     """The pictures of a folder with its sub-folders, ready to be searched.
 
     Make one with :meth:`open`. The embeddings are kept in ``.lookalike/`` in the folder;
-    :meth:`sync` brings them up to date. Everything else reads what the last :meth:`sync`
-    left.
+    :meth:`sync` brings them up to date. Everything else reads the gallery as it was when it
+    was opened, or after the last :meth:`sync` of this object, whatever other processes do
+    to it meanwhile.
 
     Examples
     --------
@@ -58,16 +70,19 @@ class Gallery:
     """
 
     def __init__(
-        self, folder: Path, catalogue: Catalogue, encoder: Encoder | None, max_pixels: int
+        self,
+        folder: Path,
+        state: Snapshot | FormatError,
+        encoder: Encoder | None,
+        max_pixels: int,
     ) -> None:
         self._folder = folder
         self._store = GalleryStore(folder)
-        self._catalogue = catalogue
+        self._state = state
         self._encoder = encoder
         self._max_pixels = max_pixels
         self._prefix = ""  # of the paths, where this is a part of a gallery
         self._is_part = False
-        self._embeddings: Float32Array | None = None
 
     @classmethod
     def open(
@@ -94,17 +109,23 @@ class Gallery:
         ------
         GalleryNotFoundError
             There is no such folder.
-        FormatError
-            The catalogue is damaged, foreign, or of a newer version.
+
+        Notes
+        -----
+        A catalogue that is damaged, foreign or of a newer version raises its
+        ``FormatError`` when it is first needed, so that ``sync(rebuild=True)`` can
+        replace it.
         """
         path = Path(folder)
         if not path.is_dir():
             what = "is not a folder" if path.exists() else "does not exist"
             raise GalleryNotFoundError(f"{path} {what}; give a folder of pictures")
-        return cls(path, GalleryStore(path).read_catalogue(), encoder, max_pixels)
+        return cls(path, _state_of(GalleryStore(path)), encoder, max_pixels)
 
     def __repr__(self) -> str:
-        return f"<Gallery {str(self._folder / self._prefix)!r}: {len(self)} pictures>"
+        is_sound = isinstance(self._state, Snapshot)
+        size = f"{len(self)} pictures" if is_sound else "damaged"
+        return f"<Gallery {str(self._folder / self._prefix)!r}: {size}>"
 
     def __len__(self) -> int:
         return len(self._catalogue.entries)
@@ -153,9 +174,7 @@ class Gallery:
         FormatError
             The file that holds them is missing or damaged.
         """
-        if self._embeddings is None:
-            self._embeddings = self._store.read_embeddings(self._catalogue)
-        return self._embeddings
+        return self._snapshot.embeddings
 
     def sync(
         self, *, progress: Progress = False, rebuild: bool = False, n_threads: int | None = None
@@ -202,8 +221,7 @@ class Gallery:
                 max_pixels=self._max_pixels,
             )
         finally:
-            self._catalogue = self._store.read_catalogue()
-            self._embeddings = None
+            self._state = _state_of(self._store)
 
     def search(
         self,
@@ -248,7 +266,7 @@ class Gallery:
         probe = self._probe(picture, exclude_self=exclude_self)
         found = nearest(
             probe.embedding,
-            self.embeddings,
+            probe.group,
             wanted + len(probe.itself),
             metric=metric,
             n_threads=n_threads,
@@ -284,8 +302,8 @@ class Gallery:
             As in :meth:`search`.
         """
         probe = self._probe(picture, exclude_self=exclude_self)
-        found = within(probe.embedding, self.embeddings, radius, metric=metric, n_threads=n_threads)
-        return self._matches(found, probe, len(self))
+        found = within(probe.embedding, probe.group, radius, metric=metric, n_threads=n_threads)
+        return self._matches(found, probe, len(probe.group))
 
     def below(self, subfolder: str, /) -> Gallery:
         """Return the part of this gallery that lies in a sub-folder, for reading.
@@ -300,8 +318,9 @@ class Gallery:
         Gallery
             Possibly empty. Its :meth:`groups` are the sub-folders of the sub-folder.
         """
-        prefix = f"{self._prefix}{subfolder.strip('/')}/"
-        return self._part(prefix, lambda entry: entry.path.startswith(prefix))
+        inside = subfolder.strip("/")
+        prefix = f"{self._prefix}{inside}/" if inside else self._prefix
+        return self._part(self._snapshot, prefix, lambda entry: entry.path.startswith(prefix))
 
     def without(self, picture: Picture, /) -> Gallery:
         """Return this gallery without a picture, for reading.
@@ -313,15 +332,19 @@ class Gallery:
         PictureError
             It cannot be read.
         """
-        itself = {self._catalogue.entries[row] for row in self._rows_of_itself(read_query(picture))}
-        return self._part(self._prefix, lambda entry: entry not in itself)
+        snapshot = self._snapshot
+        rows = self._rows_of_itself(read_query(picture), snapshot.catalogue)
+        itself = {snapshot.catalogue.entries[row].path for row in rows}
+        return self._part(snapshot, self._prefix, lambda entry: entry.path not in itself)
 
     def groups(self) -> dict[str, Float32Array]:
         """Return the embeddings of each sub-folder, with all that is below it, by name.
 
         Pictures that lie in the folder itself belong to no group.
         """
-        return {name: self.embeddings[rows] for name, rows in self._group_rows().items()}
+        snapshot = self._snapshot
+        rows = self._group_rows(snapshot.catalogue)
+        return {name: snapshot.embeddings[members] for name, members in rows.items()}
 
     def rank_groups(
         self,
@@ -352,9 +375,14 @@ class Gallery:
         LookalikeError
             As in :meth:`search` and :func:`lookalike.group_distance`.
         """
-        gallery = self.without(picture) if exclude_self else self
-        embedding = self._probe(picture, exclude_self=False).embedding
-        return rank_groups(embedding, gallery.groups(), linkage=linkage, metric=metric, k=k)
+        probe = self._probe(picture, exclude_self=exclude_self)
+        group_rows = self._group_rows(probe.snapshot.catalogue)
+        groups = {
+            name: probe.snapshot.embeddings[kept]
+            for name, rows in group_rows.items()
+            if (kept := [row for row in rows if row not in probe.itself])
+        }
+        return rank_groups(probe.embedding, groups, linkage=linkage, metric=metric, k=k)
 
     def embed(self, picture: Picture, /) -> Float32Array:
         """Return the embedding of a picture, shape (dim,).
@@ -368,12 +396,24 @@ class Gallery:
         EncoderMismatchError
             The gallery was made with another encoder.
         """
-        return self._embed(read_query(picture))
+        return self._embed(read_query(picture), self._snapshot)
 
-    def _part(self, prefix: str, is_kept: Callable[[CatalogueEntry], bool]) -> Gallery:
-        kept = tuple(entry for entry in self._catalogue.entries if is_kept(entry))
-        catalogue = replace(self._catalogue, entries=kept)
-        part = Gallery(self._folder, catalogue, self._encoder, self._max_pixels)
+    @property
+    def _snapshot(self) -> Snapshot:
+        # Read it once for each answer: a sync in another thread replaces it.
+        state = self._state
+        if isinstance(state, FormatError):
+            raise state.with_traceback(None)
+        return state
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self._snapshot.catalogue
+
+    def _part(
+        self, snapshot: Snapshot, prefix: str, is_kept: Callable[[CatalogueEntry], bool]
+    ) -> Gallery:
+        part = Gallery(self._folder, snapshot.part(is_kept), self._encoder, self._max_pixels)
         part._prefix = prefix
         part._is_part = True
         return part
@@ -383,20 +423,21 @@ class Gallery:
             raise GalleryNotFoundError(
                 f"{self._folder} is not indexed yet: call sync(), or run lookalike index"
             )
+        snapshot = self._snapshot
         query = read_query(picture)
-        itself = self._rows_of_itself(query) if exclude_self else []
-        return _Probe(self._embed(query), frozenset(itself))
+        itself = self._rows_of_itself(query, snapshot.catalogue) if exclude_self else []
+        return _Probe(snapshot, self._embed(query, snapshot), frozenset(itself))
 
-    def _embed(self, query: Query) -> Float32Array:
+    def _embed(self, query: Query, snapshot: Snapshot) -> Float32Array:
         if query.embedding is not None:
             return query.embedding
+        made_with = snapshot.catalogue.encoder
         # The default encoder is not loaded only to be compared: a stored embedding serves.
-        if self._encoder is None or self._encoder.identity == self._catalogue.encoder:
-            rows = self._rows_with(query.content_hash)
+        if self._encoder is None or self._encoder.identity == made_with:
+            rows = _rows_with(query.content_hash, snapshot.catalogue)
             if rows:
-                return np.array(self.embeddings[rows[0]])
+                return np.array(snapshot.embeddings[rows[0]])
         encoder = self._ready_encoder()
-        made_with = self._catalogue.encoder
         if made_with not in {None, encoder.identity}:
             raise EncoderMismatchError(
                 f"{self._folder} was indexed with {made_with}, and the query would be encoded "
@@ -410,30 +451,30 @@ class Gallery:
             self._encoder = default_encoder()
         return self._encoder
 
-    def _rows_with(self, content: str | None) -> list[int]:
-        return [row for row, item in enumerate(self._catalogue.entries) if item.content == content]
+    def _rows_of_itself(self, query: Query, catalogue: Catalogue) -> list[int]:
+        if query.path is not None:
+            folder = self._folder.resolve()
+            # The gallery names links to files by their own names, and follows none to folders.
+            named = query.path.parent.resolve() / query.path.name
+            for target in (named, query.path.resolve()):
+                if target.is_relative_to(folder):
+                    path = target.relative_to(folder).as_posix()
+                    entries = enumerate(catalogue.entries)
+                    at_path = [row for row, item in entries if item.path == path]
+                    if at_path:
+                        return at_path
+        return _rows_with(query.content_hash, catalogue)
 
-    def _rows_of_itself(self, query: Query) -> list[int]:
-        folder = self._folder.resolve()
-        target = query.path.resolve() if query.path else None
-        if target and target.is_relative_to(folder):
-            path = target.relative_to(folder).as_posix()
-            entries = enumerate(self._catalogue.entries)
-            at_path = [row for row, item in entries if item.path == path]
-            if at_path:
-                return at_path
-        return self._rows_with(query.content_hash)
-
-    def _group_rows(self) -> dict[str, list[int]]:
+    def _group_rows(self, catalogue: Catalogue) -> dict[str, list[int]]:
         groups: dict[str, list[int]] = {}
-        for row, entry in enumerate(self._catalogue.entries):
+        for row, entry in enumerate(catalogue.entries):
             name, slash, _ = entry.path.removeprefix(self._prefix).partition("/")
             if slash:
                 groups.setdefault(name, []).append(row)
         return groups
 
     def _matches(self, found: Neighbors, probe: _Probe, k: int) -> Matches:
-        entries = self._catalogue.entries
+        entries = probe.snapshot.catalogue.entries
         kept = [place for place, row in enumerate(found.ids) if row not in probe.itself][:k]
         return Matches(
             paths=tuple(self._folder / entries[found.ids[place]].path for place in kept),
@@ -442,3 +483,16 @@ class Gallery:
             plan=found.plan,
             stats=found.stats,
         )
+
+
+def _state_of(store: GalleryStore) -> Snapshot | FormatError:
+    try:
+        return store.read_snapshot()
+    except FormatError as error:
+        return error
+
+
+def _rows_with(content: str | None, catalogue: Catalogue) -> list[int]:
+    if content is None:
+        return []
+    return [row for row, item in enumerate(catalogue.entries) if item.content == content]

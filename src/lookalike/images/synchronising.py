@@ -30,7 +30,7 @@ __all__ = ["synchronise"]
 # What a killed process loses at most.
 _CHECKPOINT_SECONDS = 10.0
 # A file changed twice within one tick of the file system's clock keeps its time: times
-# this fresh prove nothing.
+# this fresh when the file is read prove nothing.
 _FRESH_NS = 2_000_000_000
 # Rewriting fewer embeddings than this costs less than keeping account of them.
 _REWRITE_BYTES = 64 << 20
@@ -92,6 +92,7 @@ class _Pass:
         self._unreadable: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
         self._todo: list[tuple[str, os.stat_result]] = []
+        self._began_ns = time.time_ns()  # no file is read earlier
         self._saved_at = time.monotonic()
         for path in find_pictures(folder):
             self._look_at(path)
@@ -150,6 +151,8 @@ class _Pass:
         self._unreadable.sort()
         if self._has_changed():
             self._publish(self._entries)
+        else:
+            self._store.remove_leftovers(self._before)
         return SyncSummary(
             added=self._counts["added"],
             updated=self._counts["updated"],
@@ -190,7 +193,7 @@ class _Pass:
             self._counts["moved"] += 1
         else:
             self._counts["updated" if entry else "added"] += 1
-        is_fresh = time.time_ns() - status.st_mtime_ns < _FRESH_NS
+        is_fresh = self._began_ns - status.st_mtime_ns < _FRESH_NS
         modified = -1 if is_fresh else status.st_mtime_ns
         self._entries[path] = CatalogueEntry(path, content, row, status.st_size, modified)
 

@@ -3,6 +3,7 @@
 from lookalike.storage.atomic import write_atomically
 from lookalike.storage.catalogue import Catalogue, CatalogueEntry, EncoderIdentity, Segment
 from lookalike.storage.gallery_store import GalleryStore
+from lookalike.storage.snapshot import Snapshot
 
 __all__ = [
     "Catalogue",
@@ -10,5 +11,6 @@ __all__ = [
     "EncoderIdentity",
     "GalleryStore",
     "Segment",
+    "Snapshot",
     "write_atomically",
 ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["open_atomically", "write_atomically"]
 
@@ -31,18 +31,23 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     OSError
         The folder cannot be written, or the disk is full.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    # Not beside the name of the file: a long one would leave no room for more.
+    temporary = path.parent / f".lookalike-{uuid.uuid4().hex}.tmp"
+    try:
+        # Not tempfile: it makes files for their owner alone, and a shared folder expects
+        # the usual mode, which only the system can tell without changing it for everybody.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as file:
-            # mkstemp makes files for their owner alone; a shared folder expects the usual mode.
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
     _sync_folder(path.parent)
 
@@ -65,10 +70,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    # Python can read the mask only by setting it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -7,16 +7,22 @@ does not name does not exist.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lookalike.core.errors import FormatError
 
-__all__ = ["Catalogue", "CatalogueEntry", "EncoderIdentity", "Segment"]
+__all__ = ["REBUILD", "Catalogue", "CatalogueEntry", "EncoderIdentity", "Segment"]
+
+#: What to do about a damaged gallery, as the end of a message.
+REBUILD = "rebuild the gallery (lookalike index --rebuild)"
 
 _FORMAT = "lookalike-gallery"
 _VERSION = 1
+# Names alone, so that no catalogue can make a reader open a file elsewhere.
+_SEGMENT_NAME = re.compile(r"embeddings-[0-9a-f]+\.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,10 @@ class Catalogue:
         """
         try:
             document = json.loads(content)
-        except ValueError as error:
-            raise FormatError(f"{name} is damaged: {error}; {_ADVICE}") from error
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{name} is damaged: {error}; {REBUILD}") from error
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
-            raise FormatError(f"{name} is not the catalogue of a gallery; {_ADVICE}")
+            raise FormatError(f"{name} is not the catalogue of a gallery; {REBUILD}")
         if document.get("version") != _VERSION:
             raise FormatError(
                 f"{name} has version {document.get('version')!r}, and this Lookalike reads "
@@ -151,28 +157,32 @@ class Catalogue:
             )
         body = document.get("body")
         if _checksum(body) != document.get("crc32"):
-            raise FormatError(f"{name} is damaged: its checksum does not match; {_ADVICE}")
+            raise FormatError(f"{name} is damaged: its checksum does not match; {REBUILD}")
         try:
-            catalogue = cls._from_body(body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"{name} is damaged: {error!r}; {_ADVICE}") from error
-        if any(not 0 <= entry.row < catalogue.rows for entry in catalogue.entries):
-            raise FormatError(f"{name} names an embedding that no segment holds; {_ADVICE}")
-        return catalogue
+            return cls._from_body(body)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise FormatError(f"{name} is damaged: {error!r}; {REBUILD}") from error
 
     @classmethod
     def _from_body(cls, body: Any) -> Catalogue:  # noqa: ANN401 - parsed JSON
         encoder = body["encoder"]
-        return cls(
+        catalogue = cls(
             encoder=EncoderIdentity(**encoder) if encoder else None,
             dim=int(body["dim"]),
             entries=tuple(CatalogueEntry(*entry) for entry in body["entries"]),
             segments=tuple(Segment(**segment) for segment in body["segments"]),
             unreadable=tuple((path, reason) for path, reason in body["unreadable"]),
         )
-
-
-_ADVICE = "rebuild the gallery (lookalike index --rebuild)"
+        for segment in catalogue.segments:
+            if not _SEGMENT_NAME.fullmatch(segment.file) or segment.rows < 1:
+                raise ValueError(f"{segment.file!r} of {segment.rows} rows cannot be a segment")
+        rows = catalogue.rows
+        for entry in catalogue.entries:
+            if not 0 <= entry.row < rows:
+                raise ValueError(f"{entry.path!r} has an embedding that no segment holds")
+            if entry.path.startswith("/") or "/../" in f"/{entry.path}/":
+                raise ValueError(f"{entry.path!r} lies outside the gallery")
+        return catalogue
 
 
 def _checksum(body: Any) -> int:  # noqa: ANN401 - parsed JSON

@@ -2,8 +2,8 @@
 
 A change is published by replacing the catalogue, atomically. Segments are written before
 the catalogue names them and never changed after, so a reader that holds a catalogue keeps a
-whole gallery, and a process that dies leaves at most a segment that nobody names, which
-the next writer removes.
+whole gallery once its files are open, and a process that dies leaves at most a segment that
+nobody names, which the next writer removes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import os
 import uuid
 import zlib
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from lookalike.core.errors import FormatError, GalleryBusyError
 from lookalike.storage.atomic import open_atomically, write_atomically
-from lookalike.storage.catalogue import Catalogue, Segment
+from lookalike.storage.catalogue import REBUILD, Catalogue, Segment
+from lookalike.storage.snapshot import MappedSegment, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["GalleryStore"]
 
 _CATALOGUE = "gallery.json"
-_CHUNK_BYTES = 16 << 20
-_ADVICE = "rebuild the gallery (lookalike index --rebuild)"
 
 
 class GalleryStore:
@@ -65,33 +64,57 @@ class GalleryStore:
             return Catalogue()
         return Catalogue.from_json(content, str(self.catalogue_path))
 
-    def read_embeddings(self, catalogue: Catalogue) -> Float32Array:
-        """Return the embedding of each entry, in the order of ``catalogue.entries``.
-
-        Memory-mapped where one segment holds just these rows in this order; gathered into
-        memory otherwise.
+    def read_snapshot(self) -> Snapshot:
+        """Return the catalogue with its files open; an empty one where there is none yet.
 
         Raises
         ------
         FormatError
-            A segment is missing, has another shape, or its checksum does not match.
+            The catalogue is damaged, foreign or too new, or a segment is missing.
         """
-        wanted = np.fromiter((entry.row for entry in catalogue.entries), dtype=np.int64)
-        parts = [self._map_segment(segment, catalogue.dim) for segment in catalogue.segments]
-        if len(parts) == 1 and np.array_equal(wanted, np.arange(len(parts[0]))):
-            return parts[0]
-        gathered = np.empty((wanted.size, catalogue.dim), dtype=np.float32)
-        first = 0
-        for part in parts:
-            inside = np.flatnonzero((wanted >= first) & (wanted < first + len(part)))
-            gathered[inside] = part[wanted[inside] - first]
-            first += len(part)
-        gathered.flags.writeable = False
-        return gathered
+        catalogue = self.read_catalogue()
+        while True:
+            try:
+                return self.snapshot_of(catalogue)
+            except FormatError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                # A writer may have published, and removed what this catalogue names.
+                newer = self.read_catalogue()
+                if newer.segments == catalogue.segments:
+                    raise
+                catalogue = newer
+
+    def read_embeddings(self, catalogue: Catalogue) -> Float32Array:
+        """Return the embedding of each entry, in the order of ``catalogue.entries``.
+
+        Raises
+        ------
+        FormatError
+            A segment is missing or damaged, or is not what the catalogue says.
+        """
+        return self.snapshot_of(catalogue).embeddings
+
+    def snapshot_of(self, catalogue: Catalogue) -> Snapshot:
+        """Return the snapshot of a catalogue that was read, or is about to be published.
+
+        Raises
+        ------
+        FormatError
+            A segment is missing or cannot be read.
+        """
+        try:
+            segments = tuple(
+                MappedSegment(self.folder / segment.file, segment, catalogue.dim)
+                for segment in catalogue.segments
+            )
+        except FileNotFoundError as error:
+            raise FormatError(f"{error.filename} is missing; {REBUILD}") from error
+        return Snapshot(catalogue, segments)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the gallery for writing; remove what an interrupted writer left.
+        """Hold the gallery for writing.
 
         Raises
         ------
@@ -122,8 +145,11 @@ class GalleryStore:
         """
         name = f"embeddings-{uuid.uuid4().hex}.npy"
         with open_atomically(self.folder / name) as file:
-            np.save(file, embeddings, allow_pickle=False)
-        return Segment(name, len(embeddings), _file_crc32(self.folder / name))
+            summing = _Summing(file)
+            np.lib.format.write_array(
+                summing, np.ascontiguousarray(embeddings, dtype=np.float32), version=(1, 0)
+            )
+        return Segment(name, len(embeddings), summing.crc32)
 
     def publish(self, catalogue: Catalogue) -> None:
         """Make ``catalogue`` the state of the gallery, and remove segments it lacks.
@@ -136,6 +162,13 @@ class GalleryStore:
             The disk is full, or the folder cannot be written.
         """
         write_atomically(self.catalogue_path, catalogue.to_json())
+        self.remove_leftovers(catalogue)
+
+    def remove_leftovers(self, catalogue: Catalogue) -> None:
+        """Remove what no catalogue names: an interrupted writer's, or the state before.
+
+        Call it inside :meth:`writing`, with the catalogue that is published.
+        """
         kept = {segment.file for segment in catalogue.segments}
         leftovers = [*self.folder.glob("embeddings-*.npy"), *self.folder.glob(".*.tmp")]
         for path in leftovers:
@@ -143,30 +176,14 @@ class GalleryStore:
                 with suppress(FileNotFoundError):
                     path.unlink()
 
-    def _map_segment(self, segment: Segment, dim: int) -> Float32Array:
-        path = self.folder / segment.file
-        try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise FormatError(
-                f"{path} is missing or damaged ({error}); rebuild the gallery"
-            ) from error
-        if rows.dtype != np.float32 or rows.shape != (segment.rows, dim):
-            raise FormatError(
-                f"{path} holds {rows.dtype} of shape {rows.shape}, and the catalogue says "
-                f"float32 of shape {(segment.rows, dim)}; {_ADVICE}"
-            )
-        if _file_crc32(path) != segment.crc32:
-            raise FormatError(
-                f"{path} is damaged: its checksum does not match; rebuild the gallery"
-            )
-        # A plain array over the same memory: np.memmap slows every later view down.
-        return np.asarray(rows)
 
+class _Summing:
+    """Passes writes on to a file, and sums them up: reading back would trust the disk."""
 
-def _file_crc32(path: Path) -> int:
-    checksum = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            checksum = zlib.crc32(chunk, checksum)
-    return checksum
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.crc32 = 0
+
+    def write(self, content: bytes) -> int:
+        self.crc32 = zlib.crc32(content, self.crc32)
+        return self._file.write(content)

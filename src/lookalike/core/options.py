@@ -64,7 +64,9 @@ def as_threads(n_threads: SupportsIndex | None) -> int:
         if not setting:
             return _available_cores()
         if not setting.isdecimal() or int(setting) < 1:
-            raise ParameterError(f"LOOKALIKE_THREADS={setting!r} is not a number of threads")
+            raise ParameterError(
+                f"LOOKALIKE_THREADS={setting!r} is not a number of threads of at least 1"
+            )
         return int(setting)
     try:
         number = operator.index(n_threads)

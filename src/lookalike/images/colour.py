@@ -46,8 +46,8 @@ def to_srgb(image: Image, profile: bytes | None) -> Image:
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode[0] in "IF":
-        return _from_deep(image)
-    if image.has_transparency_data:
+        image = _from_deep(image)
+    elif image.has_transparency_data:
         image = _on_white(image)
     if profile:
         image = _managed(image, profile)
@@ -57,7 +57,9 @@ def to_srgb(image: Image, profile: bytes | None) -> Image:
 def _on_white(image: Image) -> Image:
     layered = image.convert("RGBA")
     white = PillowImage.new("RGBA", layered.size, "white")
-    return PillowImage.alpha_composite(white, layered).convert("RGB")
+    # Grey stays grey, as its profile is one for grey.
+    mode = "L" if image.mode in {"L", "LA"} else "RGB"
+    return PillowImage.alpha_composite(white, layered).convert(mode)
 
 
 def _from_deep(image: Image) -> Image:
@@ -70,7 +72,10 @@ def _from_deep(image: Image) -> Image:
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     grey = (values - low) * (255.0 / ((high - low) or 1.0))
-    return PillowImage.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    clear = image.info.get("transparency")  # the one grey value that a PNG shows nothing for
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return PillowImage.fromarray(np.rint(grey).astype(np.uint8))
 
 
 def _from_lab(image: Image) -> Image:

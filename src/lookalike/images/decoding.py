@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lookalike.core.errors import MissingExtraError, PictureError
 from lookalike.images.colour import to_srgb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from PIL.Image import Image
@@ -19,7 +23,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("reading pictures", "Pillow", "images") from error
 
-__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "decode", "read_file"]
+__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "decode", "normalise", "read_file"]
 
 #: The largest picture read by default, in pixels; Pillow refuses above it too.
 MAX_PIXELS = 178_956_970
@@ -50,15 +54,24 @@ def read_file(path: Path) -> bytes:
         It cannot be read, is empty, or is larger than 1 GiB.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise PictureError(f"the file has {size} bytes, over the limit of {MAX_FILE_BYTES}")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            _check_bytes(status.st_size)
+            # A device may never end, and says nothing of its size.
+            content = file.read(-1 if stat.S_ISREG(status.st_mode) else MAX_FILE_BYTES + 1)
     except OSError as error:
         raise PictureError(error.strerror or str(error)) from error
+    except ValueError as error:  # a name that no file can have
+        raise PictureError(str(error)) from error
+    _check_bytes(len(content))
     if not content:
         raise PictureError("the file is empty")
     return content
+
+
+def _check_bytes(size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise PictureError(f"the file has {size} bytes, over the limit of {MAX_FILE_BYTES}")
 
 
 def decode(content: bytes, *, min_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Image:
@@ -86,15 +99,39 @@ def decode(content: bytes, *, min_side: int | None = None, max_pixels: int = MAX
         It is broken, truncated, too large or not a picture; the message says which, as
         the end of a sentence that begins with the name of the file.
     """
-    try:
+    with _telling():
         image = _open(content)
         _check_size(image, max_pixels)
         if min_side and image.format in _REDUCES_WELL:
             image.draft("RGB", (min_side, min_side))
-        image.load()
-        orientation = _orientation(image)
-        profile = image.info.get("icc_profile")
-        picture = to_srgb(_reduce(image, min_side) if min_side else image, profile)
+        return _as_seen(image, min_side)
+
+
+def normalise(image: Image, *, min_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+    """Return a picture that Pillow opened as :func:`decode` returns its file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Left as it is, but that Pillow loads its pixels.
+    min_side, max_pixels : int
+        As for :func:`decode`.
+
+    Raises
+    ------
+    PictureError
+        As for :func:`decode`.
+    """
+    with _telling():
+        _check_size(image, max_pixels)
+        return _as_seen(image, min_side)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn whatever Pillow raises into a reason."""
+    try:
+        yield
     except (PictureError, MissingExtraError):
         raise
     except MemoryError as error:
@@ -102,6 +139,13 @@ def decode(content: bytes, *, min_side: int | None = None, max_pixels: int = MAX
     except Exception as error:
         # Decoders meet broken bytes with every kind of exception; what they say is passed on.
         raise PictureError(f"it is broken: {_first_line(error)}") from error
+
+
+def _as_seen(image: Image, min_side: int | None) -> Image:
+    image.load()
+    orientation = _orientation(image)
+    profile = image.info.get("icc_profile")
+    picture = to_srgb(_reduce(image, min_side) if min_side else image, profile)
     turn = _UPRIGHT.get(orientation)
     return picture if turn is None else picture.transpose(turn)
 
@@ -143,6 +187,8 @@ def _open_heif(content: bytes) -> ImageFile.ImageFile:
 
 def _check_size(image: Image, max_pixels: int) -> None:
     pixels = image.width * image.height
+    if not pixels:
+        raise PictureError("it has no pixels")
     if pixels > max_pixels:
         raise PictureError(
             f"it has {image.width} x {image.height} = {pixels} pixels, "
@@ -160,7 +206,10 @@ def _orientation(image: Image) -> int:
 def _reduce(image: Image, min_side: int) -> Image:
     """Average whole blocks of pixels where the picture is far larger than needed."""
     factor = min(image.size) // min_side
-    is_averageable = image.mode in {"RGB", "RGBA", "L", "LA", "CMYK"}
+    # A colour that stands for transparency must not be mixed with its neighbours.
+    is_averageable = (
+        image.mode in {"RGB", "RGBA", "L", "LA", "CMYK"} and "transparency" not in image.info
+    )
     if factor < _MIN_REDUCTION or not is_averageable:
         return image
     return image.reduce(factor)

@@ -51,8 +51,8 @@ class OnnxEncoder:
     Parameters
     ----------
     model : path or bytes
-        A model with one input for pictures; its first output (or ``output``) is the
-        embedding, of shape (n, dim), or (n, dim, 1, 1).
+        A model with one input, for any number of pictures or for one; its first output (or
+        ``output``) is the embedding, of shape (n, dim), or (n, dim, 1, 1).
     input_size : int, default 224
         Side of the square of pixels that the model takes.
     resize_side : int, optional
@@ -106,7 +106,13 @@ class OnnxEncoder:
         self.min_side: int | None = _OVERSAMPLING * side
         self._output = output
         self._session = _open_session(self._model, self.identity.name)
-        self._input = self._session.get_inputs()[0].name
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            names = [item.name for item in inputs]
+            raise EncoderError(f"{self.identity.name} must have one input, not {names}")
+        self._input = inputs[0].name
+        # Models are often exported for one picture at a time.
+        self._takes_one = list(inputs[0].shape[:1]) == [1]
         outputs = [item.name for item in self._session.get_outputs()]
         if output is not None and output not in outputs:
             raise EncoderError(f"{self.identity.name} has no output {output!r}, only {outputs}")
@@ -129,10 +135,11 @@ class OnnxEncoder:
         EncoderError
             The model fails, or its output is not one finite embedding a picture.
         """
+        if self._takes_one and len(pictures) > 1:
+            return np.concatenate([self.encode([picture]) for picture in pictures])
+        prepared = self.preprocessing(pictures)
         try:
-            (found,) = self._session.run(
-                [self._wanted], {self._input: self.preprocessing(pictures)}
-            )
+            (found,) = self._session.run([self._wanted], {self._input: prepared})
         except Exception as error:
             # onnxruntime raises classes of its own that share no root.
             raise EncoderError(f"{self.identity.name} failed: {error}") from error
@@ -212,7 +219,11 @@ def _open_session(model: bytes, name: str) -> Any:  # noqa: ANN401 - onnxruntime
 
 
 def _checked(found: ArrayLike, n: int, name: str) -> Float32Array:
-    embeddings = np.ascontiguousarray(found, dtype=np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is found below
+            embeddings = np.ascontiguousarray(found, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EncoderError(f"{name} answered with what is no array of numbers: {error}") from error
     if embeddings.ndim == 4 and embeddings.shape[2:] == (1, 1):
         embeddings = embeddings.reshape(embeddings.shape[:2])
     if embeddings.ndim != 2 or embeddings.shape[0] != n or not embeddings.shape[1]:

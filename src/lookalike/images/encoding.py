@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.core.errors import PictureError
+from lookalike.core.errors import MissingExtraError, PictureError
 from lookalike.images.decoding import decode, read_file
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _encode_batch(
                 batch.known.append((position, name))
                 continue
             pictures.append(decode(content, min_side=encoder.min_side, max_pixels=max_pixels))
-        except PictureError as error:
+        except (PictureError, MissingExtraError) as error:
             batch.failures.append((position, str(error)))
             continue
         batch.encoded.append((position, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,11 +45,26 @@ def find_pictures(folder: Path) -> list[str]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as items:
-        for item in items:
-            if item.name.startswith("."):
-                continue
-            if item.is_dir(follow_symlinks=False):
-                yield from _walk(Path(item.path))
-            elif os.path.splitext(item.name)[1].lower() in PICTURE_SUFFIXES and item.is_file():  # noqa: PTH122 - a Path for each file is slow
-                yield Path(item.path)
+    waiting = [folder]  # not by recursion: folders may be nested deeper than Python allows
+    while waiting:
+        with os.scandir(waiting.pop()) as items:
+            for item in items:
+                if item.name.startswith("."):
+                    continue
+                if item.is_dir(follow_symlinks=False):
+                    waiting.append(Path(item.path))
+                elif _suffix(item.name) in PICTURE_SUFFIXES and _is_file(item):
+                    yield Path(item.path)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each file is slow
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_file()
+    except OSError as error:
+        # A link to itself is as empty as one to nothing; what is out of reach is listed, so
+        # that whoever reads it can say why it cannot.
+        return error.errno != errno.ELOOP

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
 from PIL import Image as PillowImage
 
 from lookalike.core.arrays import as_query
 from lookalike.core.errors import PictureError
-from lookalike.images.colour import to_srgb
-from lookalike.images.decoding import MAX_PIXELS, decode, read_file
+from lookalike.images.decoding import MAX_PIXELS, decode, normalise, read_file
 from lookalike.images.default_encoder import default_encoder
 from lookalike.images.encoding import content_hash
 
 if TYPE_CHECKING:
-    import os
-
+    from numpy.typing import ArrayLike
     from PIL.Image import Image
 
-    from lookalike.core.types import Float32Array, NumberArray
+    from lookalike.core.types import Float32Array
     from lookalike.images.encoders import Encoder
 
 __all__ = ["Picture", "Query", "embed_picture", "read_query"]
 
 #: A file, its bytes, an opened picture, or an embedding of shape (dim,).
-Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image | NumberArray"
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image | ArrayLike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,14 @@ class Query:
         PictureError
             It cannot be read; the message begins with its name.
         """
-        if self.content is None:
-            if self.image is None:
-                raise PictureError(f"{self.name} is not a picture")
-            return to_srgb(self.image, self.image.info.get("icc_profile"))
         try:
-            return decode(self.content, min_side=min_side, max_pixels=max_pixels)
+            if self.content is not None:
+                return decode(self.content, min_side=min_side, max_pixels=max_pixels)
+            if self.image is not None:
+                return normalise(self.image, min_side=min_side, max_pixels=max_pixels)
         except PictureError as error:
             raise PictureError(f"{self.name} cannot be read: {error}") from error
+        raise PictureError(f"{self.name} is not a picture")
 
 
 def read_query(picture: Picture) -> Query:
@@ -85,9 +83,10 @@ def read_query(picture: Picture) -> Query:
     """
     if isinstance(picture, PillowImage.Image):
         return Query("the picture", image=picture)
-    if isinstance(picture, bytes):
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        picture = bytes(picture)
         return Query("the picture", content=picture, content_hash=content_hash(picture))
-    if isinstance(picture, np.ndarray):
+    if not isinstance(picture, (str, os.PathLike)):
         return Query("the embedding", embedding=as_query(picture, "nearest_batch"))
     path = Path(picture)
     try:

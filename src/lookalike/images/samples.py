@@ -75,7 +75,10 @@ def _write_digit(path: Path, scan: np.ndarray) -> None:
     large = PillowImage.fromarray(grey).resize((_SIDE, _SIDE), PillowImage.Resampling.BICUBIC)
     content = io.BytesIO()
     large.save(content, "PNG")
-    path.write_bytes(content.getvalue())
+    # As write_atomically, but for the disk: to wait for it so often would take a minute.
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content.getvalue())
+    temporary.replace(path)
 
 
 def _copy_photographs(folder: Path) -> None:

@@ -58,7 +58,7 @@ def write_contact_sheet(
     Raises
     ------
     ParameterError
-        Pillow cannot write the format that the suffix names.
+        Pillow cannot write the format that the suffix names, or not a sheet of this size.
     OSError
         The file cannot be written.
     """
@@ -66,7 +66,14 @@ def write_contact_sheet(
     if kind is None or kind not in PillowImage.SAVE:
         raise ParameterError(f"{path} has a suffix that no picture format has; try .png")
     content = io.BytesIO()
-    _draw(query, answers, title).save(content, kind)
+    sheet = _draw(query, answers, title)
+    try:
+        sheet.save(content, kind)
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f"a sheet of {sheet.width} x {sheet.height} pixels cannot be written as {kind} "
+            f"({error}); try .png"
+        ) from error
     write_atomically(path, content.getvalue())
 
 
@@ -78,12 +85,13 @@ def _draw(query: Path | None, answers: Sequence[tuple[Path, float]], title: str)
     size = (left + columns * step, _TITLE + rows * (step + _CAPTION) + _GAP)
     sheet = PillowImage.new("RGB", size, _PAPER)
     draw = PillowDraw.Draw(sheet)
-    draw.text((_GAP, _GAP), title, fill=_INK, font=_font(16))
+    heading = _fitted(title, _font(16), sheet.width - 2 * _GAP)
+    draw.text((_GAP, _GAP), heading, fill=_INK, font=_font(16))
     top = _TITLE + _GAP
     _tile(sheet, draw, (_GAP, top), query, ("query", query.name if query else "a vector"), _ACCENT)
     for place, (answer, distance) in enumerate(answers):
         corner = (left + place % columns * step, top + place // columns * (step + _CAPTION))
-        caption = (f"{place + 1}.  {distance:.4f}", f"{answer.parent.name}/{answer.name}")
+        caption = (f"{place + 1}.  {distance:.4f}", "/".join(answer.parts[-2:]))
         _tile(sheet, draw, corner, answer, caption, _EMPTY)
     return sheet
 
@@ -100,15 +108,18 @@ def _tile(
     draw.rectangle((left - 2, top - 2, left + _TILE + 1, top + _TILE + 1), outline=frame, width=2)
     try:
         picture = _thumbnail(path) if path else None
-    except PictureError as error:
+    except (PictureError, MissingExtraError) as error:
         picture = None
-        draw.text((left + 8, top + 8), _fitted(str(error), _font(12)), fill=_FAINT, font=_font(12))
+        reason = _fitted(str(error), _font(12), _TILE - 16)
+        draw.text((left + 8, top + 8), reason, fill=_FAINT, font=_font(12))
     if picture:
         inset = ((_TILE - picture.width) // 2, (_TILE - picture.height) // 2)
         sheet.paste(picture, (left + inset[0], top + inset[1]))
     below = top + _TILE + 6
     draw.text((left, below), caption[0], fill=_INK, font=_font(15))
-    draw.text((left, below + 19), _fitted(caption[1], _font(12)), fill=_FAINT, font=_font(12))
+    draw.text(
+        (left, below + 19), _fitted(caption[1], _font(12), _TILE), fill=_FAINT, font=_font(12)
+    )
 
 
 def _thumbnail(path: Path) -> Image:
@@ -117,11 +128,12 @@ def _thumbnail(path: Path) -> Image:
     return ImageOps.contain(picture, (_TILE, _TILE), PillowImage.Resampling.LANCZOS)
 
 
-def _fitted(text: str, font: Font) -> str:
-    """Return ``text`` no wider than a tile, by cutting out of its middle."""
+def _fitted(text: str, font: Font, width: int) -> str:
+    """Return ``text`` on one line no wider than ``width``, by cutting out of its middle."""
     text = text.encode("utf-8", "replace").decode()  # names that are not UTF-8
+    text = " ".join(text.splitlines())  # nor need names be of one line
     fitted, kept = text, len(text)
-    while font.getlength(fitted) > _TILE and kept > 1:
+    while font.getlength(fitted) > width and kept > 1:
         kept -= 1
         head = kept // 2
         fitted = f"{text[:head]}…{text[len(text) - (kept - head) :]}"

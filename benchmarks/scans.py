@@ -1,100 +1,93 @@
-"""Distances side by side: ours, NumPy, FAISS, SciPy, scikit-learn and SimSIMD.
+"""Distances side by side: the memory's read bandwidth, ours, and everybody else's.
 
-Run with ``make bench``. The group is Fashion-MNIST where the measuring data lies beside the
-checkout, else as many random rows. Prints medians of milliseconds, the ratio to ours, and
-our share of the read bandwidth measured in the same run.
+Run with ``make bench``, or directly::
+
+    python benchmarks/scans.py [--data FOLDER] [--output FILE] [--rounds N]
+
+Prints every figure with its target, and writes them with the machine, the versions and the
+commit to a JSON file. Medians over interleaved rounds, each call once a round; ratios are
+the medians of the rounds' own ratios. Needs a C compiler for the read bandwidth.
 """
 
 from __future__ import annotations
 
-import time
+import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import faiss
 import numpy as np
-import simsimd
-from scipy.spatial.distance import cdist
-from sklearn.metrics import pairwise_distances
 
-import lookalike as la
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the folder above, for a script
+
+from benchmarks.bandwidth import FLAGS
+from benchmarks.imports import import_times
+from benchmarks.machine import describe
+from benchmarks.many_queries import batches
+from benchmarks.report import Row, print_section, write
+from benchmarks.single_query import METRICS, against_peers, odd_dimensions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Iterator
 
-    from lookalike.core.types import Float32Array, MetricName
+    from lookalike.core.types import Float32Array
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "fashion_mnist_784.npz"
-
-
-def load() -> tuple[Float32Array, Float32Array]:
-    if DATA.exists():
-        with np.load(DATA) as file:
-            return file["base"].astype(np.float32), file["queries"][:1000].astype(np.float32)
-    rng = np.random.default_rng(0)
-    rows = rng.random((61000, 784), dtype=np.float32)
-    return rows[:60000], rows[60000:]
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+OUTPUT = ROOT / "benchmarks" / "results" / "local" / "scans.json"
+SETS = {  # file, and the shape of the random rows that stand in for it
+    "Fashion-MNIST": ("fashion_mnist_784.npz", (60000, 784)),
+    "CNN embeddings": ("cnn_lite0_1280.npz", (30000, 1280)),
+}
+QUERIES = 1000
 
 
-def median_ms(call: Callable[[], object], repeats: int = 9) -> float:
-    seconds = []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds[1:])) * 1e3
+def load(name: str, folder: Path) -> tuple[str, Float32Array, Float32Array]:
+    """Return what the set is to be called, its rows, and its queries."""
+    file_name, (count, dim) = SETS[name]
+    path = folder / file_name
+    if path.exists():
+        with np.load(path) as file:
+            rows, queries = file["base"], file["queries"][:QUERIES]
+            return name, rows.astype(np.float32), queries.astype(np.float32)
+    values = np.random.default_rng(0).random((count + QUERIES, dim), dtype=np.float32)
+    return f"random rows (no {file_name})", values[QUERIES:], values[:QUERIES]
 
 
-def time_ours(
-    query: Float32Array, group: Float32Array, metric: MetricName, n_threads: int
-) -> float:
-    return median_ms(lambda: la.distances(query, group, metric=metric, n_threads=n_threads))
+def sections(folder: Path, rounds: int) -> Iterator[Iterable[Row]]:
+    """Measure one section after the other."""
+    for set_name in SETS:
+        name, group, queries = load(set_name, folder)
+        for metric in METRICS:
+            yield against_peers(name, metric, queries[0], group, rounds)
+        yield batches(name, queries, group, max(3, rounds // 4))
+    yield odd_dimensions(rounds)
+    yield import_times(rounds)
 
 
 def main() -> None:
-    group, queries = load()
-    query, one = queries[0], queries[:1]
-    faiss.omp_set_num_threads(1)
-    read_ms = median_ms(lambda: group.view(np.uint64).max())
-    print(f"kernel level {la.kernels.active()}; a read of all rows takes {read_ms:.2f} ms")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the measuring data")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON file to write")
+    parser.add_argument("--rounds", type=int, default=21, help="medians are of so many")
+    options = parser.parse_args()
 
-    peers: dict[MetricName, dict[str, Callable[[], object]]] = {
-        "euclidean": {
-            "numpy": lambda: np.linalg.norm(group - query, axis=1),
-            "scipy": lambda: cdist(one, group),
-            "sklearn": lambda: pairwise_distances(one, group),
-            "faiss": lambda: faiss.pairwise_distances(one, group),
-            "simsimd": lambda: simsimd.cdist(one, group, "sqeuclidean"),
-        },
-        "cosine": {
-            "numpy": lambda: (
-                1 - group @ query / (np.linalg.norm(group, axis=1) * np.linalg.norm(query))
-            ),
-            "scipy": lambda: cdist(one, group, "cosine"),
-            "sklearn": lambda: pairwise_distances(one, group, metric="cosine"),
-            "simsimd": lambda: simsimd.cdist(one, group, "cosine"),
-        },
-        "manhattan": {
-            "numpy": lambda: np.abs(group - query).sum(axis=1),
-            "scipy": lambda: cdist(one, group, "cityblock"),
-            "sklearn": lambda: pairwise_distances(one, group, metric="manhattan"),
-            "faiss": lambda: faiss.pairwise_distances(one, group, metric=faiss.METRIC_L1),
-        },
-    }
-    for metric, others in peers.items():
-        ours = [time_ours(query, group, metric, n_threads) for n_threads in (1, 2)]
-        rate = group.nbytes / ours[0] / 1e6
-        print(f"{metric:10} ours {ours[0]:8.2f} ms  {rate:.1f} GB/s  two threads {ours[1]:.2f} ms")
-        for name, call in others.items():
-            taken = median_ms(call, 5)
-            print(f"{'':10} {name:8} {taken:8.2f} ms  {taken / ours[0]:.2f}x ours")
-
-    faiss.omp_set_num_threads(2)
-    flat = faiss.IndexFlatL2(group.shape[1])
-    flat.add(group)
-    ours_batch = median_ms(lambda: la.nearest_batch(queries, group, 10, metric="euclidean"), 5)
-    theirs = median_ms(lambda: flat.search(queries, 10), 5)
-    print(f"1000 queries, k=10: ours {ours_batch:.0f} ms, FAISS {theirs:.0f} ms")
+    machine = {**describe(), "rounds": options.rounds, "read_flags": " ".join(FLAGS)}
+    for key, value in machine.items():
+        print(f"{key}: {value}")
+    rows: list[Row] = []
+    for section in sections(options.data, options.rounds):
+        measured = list(section)
+        print_section(measured)
+        rows += measured
+    machine["load_at_end"] = round(os.getloadavg()[0], 2)
+    write(options.output, machine, rows)
+    missed = [row for row in rows if row.is_met is False]
+    wanted = sum(row.is_met is not None for row in rows)
+    print(f"\n{wanted - len(missed)} of {wanted} targets met; figures in {options.output}")
+    for row in missed:
+        print(f"MISSED {row.section}: {row.what}: {row.target}")
 
 
 if __name__ == "__main__":

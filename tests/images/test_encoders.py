@@ -39,11 +39,9 @@ def averaging_model(layout: str = "NCHW", *, is_flat: bool = True) -> bytes:
     return content
 
 
-@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
-@pytest.mark.parametrize("is_flat", [True, False])
+# Channels last leave nothing to flatten.
+@pytest.mark.parametrize(("layout", "is_flat"), [("NCHW", True), ("NCHW", False), ("NHWC", True)])
 def test_any_onnx_model_can_be_the_encoder(layout: Any, is_flat: bool) -> None:  # noqa: FBT001
-    if layout == "NHWC" and not is_flat:
-        pytest.skip("channels last leave nothing to flatten")
     model = averaging_model(layout, is_flat=is_flat)
     encoder = OnnxEncoder(model, input_size=8, layout=layout, **PLAIN)
     picture = Image.new("RGB", (20, 9), (51, 102, 255))
@@ -135,6 +133,11 @@ def test_the_crop_is_the_middle() -> None:
         (np.zeros((3, 4)), "array of shape"),
         (np.zeros((2, 0)), "array of shape"),
         ([[1.0, np.nan], [0.0, 0.0]], "NaN"),
+        ([[1e300, 0.0], [0.0, 0.0]], "infinity"),
+        ([["a"], ["b"]], "no array of numbers"),
+        ([[1.0], [1.0, 2.0]], "no array of numbers"),
+        ([[1j], [2j]], "no array of numbers"),
+        (None, "array of shape"),
     ],
 )
 def test_a_function_that_answers_nonsense_is_named(answer: Any, complaint: str) -> None:
@@ -172,3 +175,58 @@ def test_the_version_of_a_function_is_its_identity() -> None:
         CallableEncoder(lambda _: [], name="f", version=version) for version in ("1", "1", "2")
     )
     assert one.identity == same.identity != two.identity
+
+
+def model_of(nodes: list[Any], inputs: dict[str, list[Any]], outputs: list[str]) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in inputs.items()
+        ],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_a_model_for_one_picture_at_a_time_takes_any_number() -> None:
+    nodes = [helper.make_node("ReduceMean", ["pictures"], ["mean"], axes=[2, 3], keepdims=False)]
+    encoder = OnnxEncoder(
+        model_of(nodes, {"pictures": [1, 3, 8, 8]}, ["mean"]), input_size=8, **PLAIN
+    )
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    assert np.array_equal(encoder.encode(pictures), np.eye(3))
+
+
+@pytest.mark.parametrize("names", [[], ["pictures", "masks"]])
+def test_a_model_without_one_input_is_refused(names: list[str]) -> None:
+    constant = helper.make_tensor("value", TensorProto.FLOAT, [1], [1.0])
+    nodes = [helper.make_node("Constant", [], ["start"], value=constant)]
+    nodes += [helper.make_node("Sum", ["start", *names], ["sum"])]
+    model = model_of(nodes, {name: ["n", 3, 8, 8] for name in names}, ["sum"])
+    with pytest.raises(la.EncoderError, match="must have one input, not"):
+        OnnxEncoder(model, input_size=8, **PLAIN)
+
+
+def test_a_model_that_answers_with_infinities_is_named() -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["pictures"], ["mean"], axes=[2, 3], keepdims=False),
+        helper.make_node("Log", ["mean"], ["logarithm"]),
+    ]
+    model = model_of(nodes, {"pictures": ["n", 3, 8, 8]}, ["logarithm"])
+    encoder = OnnxEncoder(model, input_size=8, name="tower", **PLAIN)
+    with pytest.raises(la.EncoderError, match="tower answered with a NaN or an infinity"):
+        encoder.encode([Image.new("RGB", (8, 8), "black")])
+
+
+def test_what_a_function_raises_passes_through() -> None:
+    def fail(_pictures: list[Image.Image]) -> Any:
+        raise ZeroDivisionError("mine")
+
+    encoder = CallableEncoder(fail, name="f", version="1")
+    for _ in range(2):  # and its lock goes back
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            encoder.encode([Image.new("RGB", (2, 2))])

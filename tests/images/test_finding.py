@@ -34,6 +34,8 @@ def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path
     (tmp_path / "link.jpg").symlink_to(tmp_path / "real" / "a.jpg")
     (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone.jpg")
     (tmp_path / "real" / "loop").symlink_to(tmp_path)
+    (tmp_path / "real" / "folder.jpg").symlink_to(tmp_path)
+    (tmp_path / "itself.jpg").symlink_to("itself.jpg")
     assert find_pictures(tmp_path) == ["link.jpg", "real/a.jpg"]
 
 

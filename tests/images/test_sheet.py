@@ -78,6 +78,49 @@ def test_an_unknown_suffix_is_refused(tmp_path: Path, pictures: list[Path], name
     assert not (tmp_path / name).exists()
 
 
+def test_the_thumbnails_lie_in_their_tiles(tmp_path: Path, pictures: list[Path]) -> None:
+    sheet = tmp_path / "sheet.png"
+    query, *answers = pictures
+    write_contact_sheet(sheet, query, [(path, 0.0) for path in answers * 2], title="ten")
+    with Image.open(sheet) as drawn:
+        for place, answer in enumerate(answers * 2):
+            middle = (248 + place % 5 * 216 + 100, 56 + place // 5 * 260 + 100)
+            with Image.open(answer) as picture:
+                assert drawn.getpixel(middle) == picture.getpixel((0, 0))
+        assert drawn.getpixel((116, 156)) == (255, 0, 0)
+
+
+def test_names_and_titles_of_several_lines_or_endless_length_fit(
+    tmp_path: Path, pictures: list[Path]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    odd = pictures[0].rename(tmp_path / "two\nlines\r.png")
+    write_contact_sheet(sheet, odd, [(odd, 0.5)], title="three\nlines\udce9 " + "and more " * 99)
+    with Image.open(sheet) as drawn:
+        assert drawn.size == (464, 316)
+        right = drawn.crop((449, 0, 464, 48)).getcolors()
+    assert right == [(15 * 48, (255, 255, 255))]  # the margin stays free
+
+
+def test_the_thinnest_pictures_have_a_tile(tmp_path: Path) -> None:
+    thin = tmp_path / "thin.png"
+    for size in ((1, 10_000), (10_000, 1)):
+        Image.new("RGB", size, "red").save(thin)
+        write_contact_sheet(tmp_path / "sheet.png", thin, [(thin, 0.5)], title="thin")
+
+
+@pytest.mark.parametrize(("name", "n"), [("sheet.webp", 400), ("sheet.palm", 1), ("sheet.h5", 1)])
+def test_a_sheet_that_cannot_be_written_is_refused_and_leaves_the_old_one(
+    tmp_path: Path, pictures: list[Path], name: str, n: int
+) -> None:
+    sheet = tmp_path / name
+    sheet.write_bytes(b"the old one")
+    with pytest.raises(la.ParameterError, match=r"pixels cannot be written as .*; try \.png"):
+        write_contact_sheet(sheet, None, [(pictures[0], 0.5)] * n, title="long")
+    assert sheet.read_bytes() == b"the old one"
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_the_samples_are_ten_groups_of_scans_and_photographs(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     query = write_samples(folder, tmp_path / "query.png")
@@ -87,6 +130,7 @@ def test_the_samples_are_ten_groups_of_scans_and_photographs(tmp_path: Path) -> 
     photographs = {path.name for path in (folder / "photographs").iterdir()}
     assert {"chelsea.png", "astronaut.png", "china.jpg"} <= photographs
     assert query.is_file()
+    assert not list(tmp_path.rglob(".*"))  # nothing half-written
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     write_samples(folder, tmp_path / "query.png")
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

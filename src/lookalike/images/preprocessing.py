@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -59,6 +60,8 @@ class Preprocessing:
             raise EncoderError(
                 f"mean={self.mean} and std={self.std} must be three numbers each, std above 0"
             )
+        if not all(math.isfinite(number) for number in (*self.mean, *self.std)):
+            raise EncoderError(f"mean={self.mean} and std={self.std} must be finite")
         if max(*self.mean, *self.std) > 1:
             raise EncoderError(
                 f"mean={self.mean} and std={self.std} are for pixels in [0, 1]: divide by 255"

@@ -7,6 +7,7 @@ or a ``with lookalike.kernels.use(name):`` block is open. Every level returns th
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from contextvars import ContextVar
@@ -32,11 +33,13 @@ __all__ = ["active", "available", "levels", "use"]
 _forced: ContextVar[str | None] = ContextVar("lookalike_kernel_level", default=None)
 
 
+@functools.cache
 def levels() -> tuple[str, ...]:
     """Return the names of all levels in this build, weakest first."""
     return tuple(_compiled.level_names())
 
 
+@functools.cache
 def available() -> tuple[str, ...]:
     """Return the names of the levels that this CPU can run, weakest first."""
     return tuple(name for name in levels() if _compiled.is_usable(name))

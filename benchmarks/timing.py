@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from typing import TYPE_CHECKING
@@ -36,13 +37,15 @@ class Times:
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> Times:
     """Time every call once in each of so many rounds, after one round to warm up.
 
-    Every round starts with another call: none of them always follows the same one.
+    Each round has an order of its own: what a call finds in the caches is not always what the
+    same other one left there.
     """
-    names = list(calls)
-    taken: dict[str, list[float]] = {name: [] for name in names}
+    order = list(calls)
+    taken: dict[str, list[float]] = {name: [] for name in order}
+    shuffle = random.Random(0).shuffle
     for turn in range(rounds + 1):
-        start = turn % len(names)
-        for name in names[start:] + names[:start]:
+        shuffle(order)
+        for name in order:
             started = time.perf_counter()
             calls[name]()
             if turn:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -230,3 +232,16 @@ def test_what_a_function_raises_passes_through() -> None:
     for _ in range(2):  # and its lock goes back
         with pytest.raises(ZeroDivisionError, match="mine"):
             encoder.encode([Image.new("RGB", (2, 2))])
+
+
+def test_encoders_can_be_copied() -> None:
+    picture = Image.new("RGB", (8, 8), (51, 102, 255))
+    onnx = OnnxEncoder(averaging_model(), input_size=8, **PLAIN)
+    function = CallableEncoder(np.asarray, name="f", version="1")
+    for encoder in (onnx, function):
+        copied = pickle.loads(pickle.dumps(encoder))
+        assert copied.identity == encoder.identity
+    assert np.array_equal(
+        pickle.loads(pickle.dumps(onnx)).encode([picture]), onnx.encode([picture])
+    )
+    assert copy.deepcopy(function)._lock is not function._lock

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -470,3 +472,30 @@ def test_time_is_measured_and_told(folder: Path, encoder: CountingEncoder) -> No
     started = time.perf_counter()
     summary = la.Gallery.open(folder, encoder=encoder).sync()
     assert 0 < summary.seconds <= time.perf_counter() - started
+
+
+def test_copies_in_this_process_and_others_answer_alike(gallery: la.Gallery, folder: Path) -> None:
+    assert len(gallery) == 12
+    query, whole = folder / "dogs/04.png", la.Gallery.open(folder)  # a stored embedding serves
+    for original in (whole, whole.below("dogs"), whole.without(folder / "dogs/01.png")):
+        for copied in (copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
+            assert copied.paths == original.paths
+            assert copied.search(query).paths == original.search(query).paths
+            assert copied.groups().keys() == original.groups().keys()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "missing"])
+def test_a_sync_notices_a_damaged_gallery_and_a_rebuild_repairs_it(
+    gallery: la.Gallery, folder: Path, encoder: CountingEncoder, damage: str
+) -> None:
+    (segment,) = (folder / ".lookalike").glob("embeddings-*.npy")
+    content = bytearray(segment.read_bytes())
+    content[-1] ^= 1
+    segment.unlink()
+    if damage == "flipped":
+        segment.write_bytes(content)
+    opened = la.Gallery.open(folder, encoder=encoder)
+    with pytest.raises(la.FormatError, match="rebuild the gallery"):
+        opened.sync()
+    opened.sync(rebuild=True)
+    assert np.array_equal(opened.embeddings, gallery.embeddings)

@@ -48,6 +48,9 @@ def say_warnings() -> None:
         say(f"lookalike: {message}")
 
     warnings.showwarning = show
+    # Pillow warns of odd metadata without naming the file; whether the pixels could be read
+    # is told by us.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -13,8 +13,7 @@ from lookalike.cli.options import Folder, Json, Threads, as_count
 from lookalike.cli.output import print_json, print_lines, printable
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.sources import is_vectors
-from lookalike.core.errors import FormatError, ParameterError
-from lookalike.storage import GalleryStore
+from lookalike.core.errors import ParameterError
 
 __all__ = ["index", "refresh"]
 
@@ -63,15 +62,7 @@ def refresh(
     from lookalike.images import Gallery  # noqa: PLC0415 - Pillow, only where pictures are
     from lookalike.images.decoding import MAX_PIXELS  # noqa: PLC0415
 
-    try:
-        gallery = Gallery.open(folder, max_pixels=max_pixels or MAX_PIXELS)
-    except FormatError:
-        if not rebuild:
-            raise
-        store = GalleryStore(folder)
-        with store.writing():
-            store.catalogue_path.unlink()
-        gallery = Gallery.open(folder, max_pixels=max_pixels or MAX_PIXELS)
+    gallery = Gallery.open(folder, max_pixels=max_pixels or MAX_PIXELS)
     try:
         with progress_bar("encoding pictures") as progress:
             summary = gallery.sync(progress=progress, rebuild=rebuild, n_threads=threads)

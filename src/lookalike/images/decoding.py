@@ -181,7 +181,7 @@ def _open_heif(content: bytes) -> ImageFile.ImageFile:
         from pillow_heif import HeifImageFile  # noqa: PLC0415 - slow to import, seldom needed
     except ImportError as error:
         raise MissingExtraError("reading HEIC pictures", "pillow-heif", "images") from error
-    opened: ImageFile.ImageFile = HeifImageFile(io.BytesIO(content))  # type: ignore[no-untyped-call]
+    opened: ImageFile.ImageFile = HeifImageFile(io.BytesIO(content))
     return opened
 
 

@@ -118,6 +118,14 @@ class OnnxEncoder:
             raise EncoderError(f"{self.identity.name} has no output {output!r}, only {outputs}")
         self._wanted = output or outputs[0]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The session cannot be copied; a copy opens its own from the model.
+        return {name: value for name, value in vars(self).items() if name != "_session"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._session = _open_session(self._model, self.identity.name)
+
     def encode(self, pictures: list[Image]) -> Float32Array:
         """Return the embeddings of RGB pictures.
 
@@ -177,6 +185,13 @@ class CallableEncoder:
         self.identity = EncoderIdentity(name, version, facts.hexdigest())
         self.min_side = min_side
         self._lock = None if is_thread_safe else threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_lock": self._lock is not None}  # a lock cannot be copied
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock() if state["_lock"] else None
 
     def encode(self, pictures: list[Image]) -> Float32Array:
         """Return what the function answers, checked.

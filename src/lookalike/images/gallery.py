@@ -122,6 +122,11 @@ class Gallery:
             raise GalleryNotFoundError(f"{path} {what}; give a folder of pictures")
         return cls(path, _state_of(GalleryStore(path)), encoder, max_pixels)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A copy, in this process or another, opens the files again: as they are then.
+        kept = frozenset(self.paths) if self._is_part else None
+        return _reopened, (self._folder, self._encoder, self._max_pixels, self._prefix, kept)
+
     def __repr__(self) -> str:
         is_sound = isinstance(self._state, Snapshot)
         size = f"{len(self)} pictures" if is_sound else "damaged"
@@ -483,6 +488,20 @@ class Gallery:
             plan=found.plan,
             stats=found.stats,
         )
+
+
+def _reopened(
+    folder: Path,
+    encoder: Encoder | None,
+    max_pixels: int,
+    prefix: str,
+    kept: frozenset[str] | None,
+) -> Gallery:
+    """Open a gallery, or that part of it which holds the paths ``kept``."""
+    gallery = Gallery.open(folder, encoder=encoder, max_pixels=max_pixels)
+    if kept is None:
+        return gallery
+    return gallery._part(gallery._snapshot, prefix, lambda entry: entry.path in kept)  # noqa: SLF001 - of this class
 
 
 def _state_of(store: GalleryStore) -> Snapshot | FormatError:

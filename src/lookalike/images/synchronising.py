@@ -55,10 +55,12 @@ def synchronise(
     ------
     EncoderMismatchError
         The gallery was made with another encoder, and this is no rebuild.
+    FormatError
+        The gallery is damaged, and this is no rebuild.
     """
     started = time.perf_counter()
     with store.writing():
-        before = Catalogue() if is_rebuild else store.read_catalogue()
+        before = Catalogue() if is_rebuild else store.read_verified_catalogue()
         if before.encoder not in {None, encoder.identity}:
             raise EncoderMismatchError(
                 f"{folder} was indexed with {before.encoder}, not with {encoder.identity}: "

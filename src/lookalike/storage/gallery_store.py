@@ -95,6 +95,18 @@ class GalleryStore:
         """
         return self.snapshot_of(catalogue).embeddings
 
+    def read_verified_catalogue(self) -> Catalogue:
+        """Return the catalogue once every segment that it names is found whole.
+
+        Raises
+        ------
+        FormatError
+            The catalogue or a segment is damaged or missing.
+        """
+        snapshot = self.read_snapshot()
+        snapshot.verify()
+        return snapshot.catalogue
+
     def snapshot_of(self, catalogue: Catalogue) -> Snapshot:
         """Return the snapshot of a catalogue that was read, or is about to be published.
 

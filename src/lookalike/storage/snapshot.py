@@ -122,6 +122,17 @@ class Snapshot:
                 self._embeddings = self._gathered()
             return self._embeddings
 
+    def verify(self) -> None:
+        """Read every segment against its checksum.
+
+        Raises
+        ------
+        FormatError
+            A segment is damaged, or is not what the catalogue says.
+        """
+        for segment in self._segments:
+            _ = segment.rows
+
     def part(self, is_kept: Callable[[CatalogueEntry], bool]) -> Snapshot:
         """Return the snapshot of some of the entries, over the same files."""
         kept = tuple(entry for entry in self.catalogue.entries if is_kept(entry))

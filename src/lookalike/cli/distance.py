@@ -26,7 +26,7 @@ from lookalike.groups import group_distance
 
 if TYPE_CHECKING:
     from lookalike.core.types import NumberArray
-    from lookalike.images import Gallery
+    from lookalike.images import GalleryView
     from lookalike.storage import EncoderIdentity
 
 __all__ = ["distance", "print_ranking", "rank"]
@@ -155,7 +155,7 @@ class _Probe:
             self._embedded[None] = vector_of(self.given)
         return self._embedded[None]
 
-    def beside(self, gallery: Gallery) -> NumberArray:
+    def beside(self, gallery: GalleryView) -> NumberArray:
         """Return the query as a vector like those of a gallery."""
         encoder = gallery.encoder_identity
         if encoder not in self._embedded:

@@ -28,7 +28,7 @@ from lookalike.scan import nearest, within
 if TYPE_CHECKING:
     from lookalike.core.results import Neighbors
     from lookalike.core.types import NumberArray
-    from lookalike.images import Gallery, Matches
+    from lookalike.images import GalleryView, Matches
 
 __all__ = ["Found", "draw_sheet", "print_found", "search"]
 
@@ -136,7 +136,7 @@ def found_in_gallery(matches: Matches, k: int | None = None) -> Found:
 
 def _search_gallery(
     probe: Path | NumberArray,
-    gallery: Gallery,
+    gallery: GalleryView,
     k: int | None,
     radius: float | None,
     metric: MetricName,

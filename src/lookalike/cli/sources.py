@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lookalike.core.types import Int64Array, NumberArray
-    from lookalike.images import Gallery
+    from lookalike.images import GalleryView
 
 __all__ = [
     "is_vectors",
@@ -116,7 +116,7 @@ def rows_equal_to(vector: NumberArray, rows: NumberArray) -> Int64Array:
     return np.flatnonzero((rows == vector).all(axis=1))
 
 
-def open_gallery(folder: Path) -> Gallery:
+def open_gallery(folder: Path) -> GalleryView:
     """Return the gallery of a folder, or the part of a gallery that lies in it.
 
     Raises

@@ -9,11 +9,13 @@ from lookalike.images.query import embed_picture
 from lookalike.images.results import Matches, SyncSummary
 from lookalike.images.samples import write_samples
 from lookalike.images.sheet import write_contact_sheet
+from lookalike.images.view import GalleryView
 
 __all__ = [
     "CallableEncoder",
     "Encoder",
     "Gallery",
+    "GalleryView",
     "Matches",
     "OnnxEncoder",
     "Preprocessing",

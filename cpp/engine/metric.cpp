@@ -11,6 +11,22 @@ constexpr std::size_t kScoreAtOnce = 256;
 
 bool is_outside(float sum) noexcept { return !(sum >= kernels::kTinySum && sum <= FLT_MAX); }
 
+// Whether `holds` for no pair of elements; in steps that compilers turn into vector code.
+template <class Holds>
+bool holds_nowhere(const float* query, const float* row, std::size_t dim, Holds holds) noexcept {
+    constexpr std::size_t kStep = 64;
+    std::size_t i = 0;
+    for (; i + kStep <= dim; i += kStep) {
+        unsigned found = 0;
+        for (std::size_t j = 0; j < kStep; ++j) found |= holds(query[i + j], row[i + j]) ? 1u : 0u;
+        if (found) return false;
+    }
+    for (; i < dim; ++i) {
+        if (holds(query[i], row[i])) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 Scorer::Scorer(const kernels::KernelTable& table, Metric metric, std::size_t dim) noexcept
@@ -81,11 +97,36 @@ std::size_t Scorer::score(const Query& query, Block block, std::size_t count,
             }
             if (!redo) continue;
             const float* row = rows + static_cast<std::ptrdiff_t>(r) * block.stride;
+            if (has_exact_zero(query, row, first[r], second[r])) {
+                out[start + r] = metric_ == Metric::kCosine ? 1.0f : 0.0f;
+                continue;
+            }
             out[start + r] = score_in_double(query, row);
             if (!std::isfinite(out[start + r])) bad = std::min(bad, start + r);
         }
     }
     return bad;
+}
+
+bool Scorer::has_exact_zero(const Query& query, const float* row, float first,
+                            float second) const noexcept {
+    // A sum of 0 is what duplicates, blank pictures and sparse rows have, often by the thousand;
+    // comparing elements tells it from an underflow at a fraction of a sum in double.
+    switch (metric_) {
+        case Metric::kCosine:  // the norm of one of the two
+            if (query.norm == 0.0 && std::isfinite(second)) return true;
+            return second == 0.0f &&
+                   holds_nowhere(row, row, dim_, [](float x, float) { return x != 0.0f; });
+        case Metric::kInnerProduct:
+            return first == 0.0f && holds_nowhere(query.values, row, dim_, [](float q, float x) {
+                       return (q != 0.0f) & (x != 0.0f);
+                   });
+        case Metric::kManhattan:
+            return false;  // its terms do not underflow
+        default:
+            return first == 0.0f &&
+                   holds_nowhere(query.values, row, dim_, [](float q, float x) { return q != x; });
+    }
 }
 
 float Scorer::score_in_double(const Query& query, const float* row) const noexcept {

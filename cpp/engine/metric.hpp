@@ -38,6 +38,9 @@ class Scorer {
                       float* out) const noexcept;
 
  private:
+    // Whether a sum of 0 is exact, and no underflow.
+    bool has_exact_zero(const Query& query, const float* row, float first,
+                        float second) const noexcept;
     // The distance of one row, all sums in double; NaN or infinite if it cannot be held.
     float score_in_double(const Query& query, const float* row) const noexcept;
 

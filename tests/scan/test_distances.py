@@ -221,3 +221,27 @@ def test_a_metric_that_is_no_name_and_a_k_beyond_all_arrays_are_refused() -> Non
     with pytest.raises(la.ParameterError, match="at most 2147483647 for a batch"):
         la.nearest_batch([[1.0]], [[4.0]], k=2**70)
     assert la.nearest([1.0], [[4.0]], k=2**70).ids.tolist() == [0]
+
+
+@pytest.mark.parametrize("level", la.kernels.available())
+def test_a_sum_of_zero_is_told_from_an_underflow(level: str) -> None:
+    dim = 70
+    query = np.zeros(dim, dtype=np.float32)
+    query[[3, 69]] = 1e-30
+    group = np.zeros((5, dim), dtype=np.float32)
+    group[1] = query  # the same
+    group[2, 5] = 7.0  # no element in common
+    group[3, 69] = 3e-30  # products and squares vanish in float32
+    group[4, 3] = 1.0
+    with la.kernels.use(level):
+        euclidean = la.distances(query, group, metric="euclidean")
+        cosine = la.distances(query, group, metric="cosine")
+        products = la.distances(query * 1e15, group * 1e15, metric="inner_product")
+    exact = np.linalg.norm(group.astype(np.float64) - query, axis=1)
+    assert np.allclose(euclidean, exact, rtol=1e-6, atol=0)
+    assert euclidean[1] == cosine[1] == 0
+    assert cosine[[0, 2]].tolist() == [1, 1]
+    assert cosine[3] == pytest.approx(1 - 0.5**0.5, rel=1e-6)
+    assert products[[0, 2]].tolist() == [0, 0]
+    assert products[[1, 3]].tolist() == pytest.approx([-2e-30, -3e-30])
+    assert la.distances(query * 0, group, metric="cosine").tolist() == [1] * 5

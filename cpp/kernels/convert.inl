@@ -12,11 +12,8 @@ void convert_from_half(const void* source, std::size_t count, float* target) noe
 }
 
 // In the order of ElementType.
-#define LOOKALIKE_CONVERTERS                                                               \
-    {                                                                                      \
-        &convert_from_half, &convert_from<float>, &convert_from<double>,                   \
-            &convert_from<std::int8_t>, &convert_from<std::int16_t>,                       \
-            &convert_from<std::int32_t>, &convert_from<std::int64_t>,                      \
-            &convert_from<std::uint8_t>, &convert_from<std::uint16_t>,                     \
-            &convert_from<std::uint32_t>, &convert_from<std::uint64_t>                     \
-    }
+#define LOOKALIKE_CONVERTERS                                                                  \
+    {&convert_from_half,           &convert_from<float>,        &convert_from<double>,        \
+     &convert_from<std::int8_t>,   &convert_from<std::int16_t>, &convert_from<std::int32_t>,  \
+     &convert_from<std::int64_t>,  &convert_from<std::uint8_t>, &convert_from<std::uint16_t>, \
+     &convert_from<std::uint32_t>, &convert_from<std::uint64_t>}

@@ -64,8 +64,8 @@ void pack_panel(const float* rows, std::size_t count, std::size_t dim, std::ptrd
         }
         for (; i < dim; ++i) {
             for (std::size_t j = 0; j < 8; ++j) {
-                panel[i * Panel::rows + r + j] =
-                    first[static_cast<std::ptrdiff_t>(j) * row_stride + static_cast<std::ptrdiff_t>(i)];
+                panel[i * Panel::rows + r + j] = first[static_cast<std::ptrdiff_t>(j) * row_stride +
+                                                       static_cast<std::ptrdiff_t>(i)];
             }
         }
     }

@@ -9,6 +9,7 @@ import pytest
 import skimage
 from PIL import Image
 
+import lookalike as la
 from lookalike.images import CallableEncoder
 
 if TYPE_CHECKING:
@@ -65,3 +66,12 @@ class CountingEncoder(CallableEncoder):
 @pytest.fixture
 def encoder() -> CountingEncoder:
     return CountingEncoder()
+
+
+@pytest.fixture
+def gallery(folder: Path, encoder: CountingEncoder) -> la.Gallery:
+    """The gallery of the module's own ``folder``, synced; the encoder counts from here."""
+    opened = la.Gallery.open(folder, encoder=encoder)
+    opened.sync()
+    encoder.count = 0
+    return opened

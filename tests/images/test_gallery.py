@@ -44,14 +44,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.fixture
-def gallery(folder: Path, encoder: CountingEncoder) -> la.Gallery:
-    opened = la.Gallery.open(folder, encoder=encoder)
-    opened.sync()
-    encoder.count = 0
-    return opened
-
-
 def counts(summary: Any) -> tuple[int, ...]:
     return (
         summary.added,

@@ -45,14 +45,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.fixture
-def gallery(folder: Path, encoder: CountingEncoder) -> la.Gallery:
-    opened = la.Gallery.open(folder, encoder=encoder)
-    opened.sync()
-    encoder.count = 0
-    return opened
-
-
 def truncate_catalogue(store: GalleryStore) -> None:
     os.truncate(store.catalogue_path, 100)
 

@@ -143,8 +143,6 @@ def _search_gallery(
     *,
     exclude_self: bool,
 ) -> Found:
-    if not len(gallery):  # which has no dimension yet that the query could fit
-        return Found([], [], certified=True, plan="nothing to scan", seconds=0.0)
     if radius is None:
         matches = gallery.search(probe, k or _DEFAULT_K, metric=metric, exclude_self=exclude_self)
     else:

@@ -91,7 +91,7 @@ def read_probe(path: Path) -> Path | NumberArray:
             "shape (dim,) or (1, dim); save a single row"
         )
     with naming(path):
-        return as_query(vector, "nearest_batch")
+        return as_query(vector, None)
 
 
 def vector_of(probe: Path | NumberArray) -> NumberArray:

@@ -98,7 +98,9 @@ class Gallery(GalleryView):
         progress : bool or callable, default False
             True draws a line on standard error; a callable gets ``(done, total)``.
         rebuild : bool, default False
-            Forget everything and encode all pictures, as after a change of encoder.
+            Forget everything and encode all pictures, as after a change of encoder. Once
+            the first are published the old ones are gone: after an interrupt, sync without
+            ``rebuild`` goes on from there.
         n_threads : int, optional
             Every core unless given.
 
@@ -111,6 +113,8 @@ class Gallery(GalleryView):
         ------
         EncoderMismatchError
             The gallery was made with another encoder, and ``rebuild`` is not set.
+        FormatError
+            The gallery is damaged, and ``rebuild`` is not set.
         GalleryBusyError
             Another process is at it.
         OSError

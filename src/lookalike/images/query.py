@@ -87,7 +87,7 @@ def read_query(picture: Picture) -> Query:
         picture = bytes(picture)
         return Query("the picture", content=picture, content_hash=content_hash(picture))
     if not isinstance(picture, (str, os.PathLike)):
-        return Query("the embedding", embedding=as_query(picture, "nearest_batch"))
+        return Query("the embedding", embedding=as_query(picture, None))
     path = Path(picture)
     try:
         content = read_file(path)

@@ -7,12 +7,14 @@ from lookalike import kernels, metrics
 from lookalike.core.errors import (
     DegenerateGroupError,
     DtypeError,
+    DuplicateIdError,
     EmptyGroupError,
     EncoderError,
     EncoderMismatchError,
     FormatError,
     GalleryBusyError,
     GalleryNotFoundError,
+    IdTypeError,
     KernelLevelError,
     LookalikeError,
     MetricError,
@@ -22,6 +24,7 @@ from lookalike.core.errors import (
     PictureError,
     RangeError,
     ShapeError,
+    UnknownIdError,
 )
 from lookalike.core.results import Neighbors, SearchStats
 from lookalike.groups import group_distance, rank_groups
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DegenerateGroupError",
     "DtypeError",
+    "DuplicateIdError",
     "EmptyGroupError",
     "EncoderError",
     "EncoderMismatchError",
@@ -40,6 +44,7 @@ __all__ = [
     "Gallery",
     "GalleryBusyError",
     "GalleryNotFoundError",
+    "IdTypeError",
     "KernelLevelError",
     "LookalikeError",
     "MetricError",
@@ -51,6 +56,7 @@ __all__ = [
     "RangeError",
     "SearchStats",
     "ShapeError",
+    "UnknownIdError",
     "distances",
     "group_distance",
     "kernels",

@@ -19,6 +19,9 @@ BUILTINS = {
     "ParameterError": ValueError,
     "EmptyGroupError": ValueError,
     "DegenerateGroupError": ValueError,
+    "IdTypeError": TypeError,
+    "DuplicateIdError": ValueError,
+    "UnknownIdError": KeyError,
     "KernelLevelError": ValueError,
     "MissingExtraError": ImportError,
     "PictureError": ValueError,
@@ -73,6 +76,10 @@ def test_a_missing_extra_says_what_to_type() -> None:
         "pip install 'lookalike[images]'"
     )
     assert (error.feature, error.package, error.extra) == ("reading pictures", "Pillow", "images")
+
+
+def test_an_unknown_id_reads_as_a_sentence_although_it_is_a_key_error() -> None:
+    assert str(la.UnknownIdError("id 7 is not in the index")) == "id 7 is not in the index"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ __all__ = [
     "as_out",
     "as_queries",
     "as_query",
+    "as_rows",
     "check_rows",
     "to_float32",
 ]
@@ -184,7 +185,7 @@ def as_queries(queries: object) -> Float32Array:
     DtypeError, NonFiniteError, RangeError
         As :func:`as_numbers` and :func:`to_float32`.
     """
-    array = _as_rows(queries, "queries")
+    array = as_rows(queries, "queries")
     return to_float32(array, "queries")
 
 
@@ -214,7 +215,7 @@ def as_group(group: object, dim: int) -> NumberArray:
     """
     if _is_plain(group, 2) and group.shape[1] == dim:
         return group
-    array = _as_rows(group, "group", empty_dim=dim)
+    array = as_rows(group, "group", empty_dim=dim)
     if array.shape[1] != dim:
         raise ShapeError(f"query has dim {dim} but group has dim {array.shape[1]}")
     if array.itemsize > 8:
@@ -224,7 +225,25 @@ def as_group(group: object, dim: int) -> NumberArray:
     return array
 
 
-def _as_rows(value: object, name: str, empty_dim: int | None = None) -> NumberArray:
+def as_rows(value: object, name: str, empty_dim: int | None = None) -> NumberArray:
+    """Return rows of shape (n, dim), of any real dtype, neither converted nor checked.
+
+    Parameters
+    ----------
+    value : array_like of shape (n, dim)
+        As in :func:`as_numbers`.
+    name : str
+        What to call it in an error message.
+    empty_dim : int, optional
+        The dimension of an empty sequence, which says none itself.
+
+    Raises
+    ------
+    ShapeError
+        It is not 2-D, or its dimension is 0.
+    DtypeError, NonFiniteError
+        As :func:`as_numbers`.
+    """
     array = as_numbers(value, name)
     if empty_dim is not None and array.shape == (0,):
         return np.empty((0, empty_dim), dtype=np.float32)

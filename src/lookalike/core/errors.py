@@ -11,6 +11,9 @@
     ├── ParameterError        (ValueError)        k, radius, linkage ... out of range
     ├── EmptyGroupError       (ValueError)        one number was asked of a group without members
     ├── DegenerateGroupError  (ValueError)        a group without the spread that was asked for
+    ├── IdTypeError           (TypeError)         ids that are no ids, or not of the index's type
+    ├── DuplicateIdError      (ValueError)        an id that is in the index already, or twice
+    ├── UnknownIdError        (KeyError)          an id that is not in the index
     ├── KernelLevelError      (ValueError)        a CPU level unknown or unsupported here
     ├── MissingExtraError     (ImportError)       an optional package is not installed
     ├── PictureError          (ValueError)        a picture that cannot be read
@@ -30,12 +33,14 @@ from __future__ import annotations
 __all__ = [
     "DegenerateGroupError",
     "DtypeError",
+    "DuplicateIdError",
     "EmptyGroupError",
     "EncoderError",
     "EncoderMismatchError",
     "FormatError",
     "GalleryBusyError",
     "GalleryNotFoundError",
+    "IdTypeError",
     "KernelLevelError",
     "LookalikeError",
     "MetricError",
@@ -45,6 +50,7 @@ __all__ = [
     "PictureError",
     "RangeError",
     "ShapeError",
+    "UnknownIdError",
 ]
 
 
@@ -82,6 +88,21 @@ class EmptyGroupError(LookalikeError, ValueError):
 
 class DegenerateGroupError(LookalikeError, ValueError):
     """A group lacks the spread that the requested statistic needs."""
+
+
+class IdTypeError(LookalikeError, TypeError):
+    """Something that is not an id, or ids of another type than the index holds."""
+
+
+class DuplicateIdError(LookalikeError, ValueError):
+    """An id that is in the index already, or twice among those given."""
+
+
+class UnknownIdError(LookalikeError, KeyError):
+    """An id that is not in the index."""
+
+    # KeyError shows the representation of its argument: a sentence in quotes.
+    __str__ = Exception.__str__
 
 
 class KernelLevelError(LookalikeError, ValueError):

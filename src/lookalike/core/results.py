@@ -26,11 +26,19 @@ class SearchStats:
         the queries.
     seconds : float
         Wall-clock time of the search.
+    bytes_read : int
+        Bytes of embeddings and of codes that it read, summed over the queries; 0 where
+        nobody counted.
+    skipped_by_level : tuple of int
+        ``rows_skipped`` by the bound that excluded them, cheapest bound first; empty
+        where there is one kind of bound, or none.
     """
 
     rows_read: int
     rows_skipped: int
     seconds: float
+    bytes_read: int = 0
+    skipped_by_level: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

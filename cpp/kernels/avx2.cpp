@@ -87,6 +87,104 @@ struct Panel {
 #include "transpose_avx.inl"
 };
 
+struct Codes {
+    using Sums = __m256i;
+    static constexpr std::size_t rows = 8;
+
+    static Sums start(int offset) noexcept { return _mm256_set1_epi32(-offset); }
+    // A pair's sum fits 16 bits: codes + 128 are at most 255, query bytes within 64 of zero.
+    static Sums multiply_add(Sums sums, __m256i codes, __m256i query) noexcept {
+        const __m256i pairs = _mm256_maddubs_epi16(codes, query);
+        return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    }
+    static __m256i load(const void* source) noexcept {
+        return _mm256_loadu_si256(static_cast<const __m256i*>(source));
+    }
+    static void add(Sums& sums, const std::uint8_t* codes, const std::int8_t* query) noexcept {
+        std::int32_t four;
+        __builtin_memcpy(&four, query, sizeof four);
+        sums = multiply_add(sums, load(codes), _mm256_set1_epi32(four));
+    }
+    static Sums combine(Sums high, Sums low) noexcept {
+        return _mm256_add_epi32(_mm256_slli_epi32(high, 7), low);
+    }
+    static std::size_t find(const CodeQuery& query, const Sums (&dots)[2],
+                            const std::uint8_t* terms, float limit, std::uint32_t first_row,
+                            Survivors found, std::size_t count) noexcept {
+        for (std::size_t p = 0; p < 2; ++p) {
+            const float* term = reinterpret_cast<const float*>(terms) + p * rows;
+            const __m256 tail = _mm256_loadu_ps(term + kBlockRows);
+            const __m256 partial =
+                _mm256_fnmadd_ps(_mm256_set1_ps(query.beta), _mm256_cvtepi32_ps(dots[p]),
+                                 _mm256_fmadd_ps(_mm256_set1_ps(query.gamma), _mm256_loadu_ps(term),
+                                                 _mm256_set1_ps(query.alpha)));
+            const __m256 bound =
+                _mm256_fmadd_ps(tail,
+                                _mm256_fmadd_ps(_mm256_set1_ps(query.tail_curve), tail,
+                                                _mm256_set1_ps(query.tail_slope)),
+                                partial);
+            const __m256 kept = _mm256_cmp_ps(bound, _mm256_set1_ps(limit), _CMP_NGT_UQ);
+            unsigned mask = static_cast<unsigned>(_mm256_movemask_ps(kept));
+            if (!mask) continue;
+            float partials[rows], bounds[rows];
+            _mm256_storeu_ps(partials, partial);
+            _mm256_storeu_ps(bounds, bound);
+            for (; mask; mask &= mask - 1) {
+                const unsigned r = static_cast<unsigned>(__builtin_ctz(mask));
+                found.rows[count] = first_row + static_cast<std::uint32_t>(p * rows) + r;
+                found.partials[count] = partials[r];
+                found.bounds[count] = bounds[r];
+                ++count;
+            }
+        }
+        return count;
+    }
+    static std::int32_t sum(__m256i eight) noexcept {
+        const __m128i four =
+            _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+        const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+        return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+    }
+    static std::int32_t line_dot(const std::uint8_t* line, const std::int8_t* high,
+                                 const std::int8_t* low, int offset) noexcept {
+        __m256i highs = _mm256_setzero_si256(), lows = _mm256_setzero_si256();
+        for (std::size_t i = 0; i < kLineBytes; i += 32) {
+            highs = multiply_add(highs, load(line + i), load(high + i));
+            lows = multiply_add(lows, load(line + i), load(low + i));
+        }
+        return sum(combine(highs, lows)) - offset;
+    }
+
+    struct Sad {
+        using Sums = __m256i;
+        static constexpr std::size_t rows = 4;
+        static Sums zero() noexcept { return _mm256_setzero_si256(); }
+        static void add(Sums& sums, const std::uint8_t* codes, const std::uint8_t* query) noexcept {
+            long long eight;
+            __builtin_memcpy(&eight, query, sizeof eight);
+            sums = _mm256_add_epi64(sums, _mm256_sad_epu8(load(codes), _mm256_set1_epi64x(eight)));
+        }
+        static void store(Sums sums, std::int32_t* out) noexcept {
+            long long wide[rows];
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(wide), sums);
+            for (std::size_t r = 0; r < rows; ++r) out[r] = static_cast<std::int32_t>(wide[r]);
+        }
+        static std::int32_t line_sum(const std::uint8_t* row, const std::uint8_t* query,
+                                     std::size_t bytes) noexcept {
+            __m256i sums = _mm256_setzero_si256();
+            std::size_t i = 0;
+            for (; i + 32 < bytes; i += 32) {
+                sums = _mm256_add_epi64(sums, _mm256_sad_epu8(load(row + i), load(query + i)));
+            }
+            const __m256i last =
+                _mm256_and_si256(load(row + i), _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, -1, 0));
+            sums = _mm256_add_epi64(sums, _mm256_sad_epu8(last, load(query + i)));
+            return sum(sums);
+        }
+    };
+};
+
+#include "codes.inl"
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
@@ -114,6 +212,10 @@ const KernelTable kAvx2Table{"avx2",
                              Panel::rows,
                              &pack_panel,
                              &panel_products,
-                             &find_candidates};
+                             &find_candidates,
+                             &scan_heads,
+                             &scan_lines,
+                             &scan_sad_heads,
+                             &scan_sad_lines};
 
 }  // namespace lookalike::kernels

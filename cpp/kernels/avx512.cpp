@@ -101,6 +101,15 @@ struct Panel {
 #include "transpose_avx.inl"
 };
 
+// A pair's sum fits 16 bits: codes + 128 are at most 255, query bytes within 64 of zero.
+inline __m512i multiply_add(__m512i sums, __m512i codes, __m512i query) noexcept {
+    const __m512i pairs = _mm512_maddubs_epi16(codes, query);
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+#include "codes_avx512.inl"
+
+#include "codes.inl"
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
@@ -128,6 +137,10 @@ const KernelTable kAvx512Table{"avx512",
                                Panel::rows,
                                &pack_panel,
                                &panel_products,
-                               &find_candidates};
+                               &find_candidates,
+                               &scan_heads,
+                               &scan_lines,
+                               &scan_sad_heads,
+                               &scan_sad_lines};
 
 }  // namespace lookalike::kernels

@@ -15,6 +15,7 @@ extern const KernelTable kScalarTable;
 #if defined(LOOKALIKE_X86)
 extern const KernelTable kAvx2Table;
 extern const KernelTable kAvx512Table;
+extern const KernelTable kAvx512VnniTable;
 #endif
 
 std::uint64_t cpu_features() noexcept {
@@ -28,6 +29,7 @@ std::uint64_t cpu_features() noexcept {
     if (__builtin_cpu_supports("avx512bw")) features |= kAvx512bw;
     if (__builtin_cpu_supports("avx512vl")) features |= kAvx512vl;
     if (__builtin_cpu_supports("avx512dq")) features |= kAvx512dq;
+    if (__builtin_cpu_supports("avx512vnni")) features |= kAvx512vnni;
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     if ((features & kAvx2) && __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C)) {
         features |= kF16c;  // shares the registers, hence the system support, of AVX
@@ -42,6 +44,7 @@ std::span<const KernelTable* const> all_levels() noexcept {
 #if defined(LOOKALIKE_X86)
         &kAvx2Table,
         &kAvx512Table,
+        &kAvx512VnniTable,
 #endif
     };
     return levels;
@@ -83,6 +86,10 @@ KernelTable overlay(const KernelTable& level, const KernelTable& below) {
         whole.panel_products = below.panel_products;
         whole.find_candidates = below.find_candidates;
     }
+    inherit(whole.scan_heads, below.scan_heads);
+    inherit(whole.scan_lines, below.scan_lines);
+    inherit(whole.scan_sad_heads, below.scan_sad_heads);
+    inherit(whole.scan_sad_lines, below.scan_sad_lines);
     return whole;
 }
 

@@ -118,6 +118,78 @@ struct Panel {
     }
 };
 
+struct Codes {
+    struct Sums {
+        std::int32_t lane[16];
+    };
+    static constexpr std::size_t rows = 16;
+
+    static Sums start(int) noexcept { return Sums{}; }
+    static std::int32_t code(std::uint8_t stored) noexcept {
+        return static_cast<std::int32_t>(stored) - 128;
+    }
+    static void add(Sums& sums, const std::uint8_t* codes, const std::int8_t* query) noexcept {
+        for (std::size_t r = 0; r < rows; ++r) {
+            for (std::size_t i = 0; i < 4; ++i) {
+                sums.lane[r] += code(codes[r * 4 + i]) * query[i];
+            }
+        }
+    }
+    static Sums combine(Sums high, const Sums& low) noexcept {
+        for (std::size_t r = 0; r < rows; ++r) high.lane[r] = 128 * high.lane[r] + low.lane[r];
+        return high;
+    }
+    static std::size_t find(const CodeQuery& query, const Sums (&dots)[1],
+                            const std::uint8_t* terms, float limit, std::uint32_t first_row,
+                            Survivors found, std::size_t count) noexcept;
+    static std::int32_t line_dot(const std::uint8_t* line, const std::int8_t* high,
+                                 const std::int8_t* low, int) noexcept {
+        std::int32_t highs = 0, lows = 0;
+        for (std::size_t i = 0; i < kLineCodes; ++i) {
+            highs += code(line[i]) * high[i];
+            lows += code(line[i]) * low[i];
+        }
+        return 128 * highs + lows;
+    }
+
+    struct Sad {
+        struct Sums {
+            std::int32_t lane[16];
+        };
+        static constexpr std::size_t rows = 16;
+        static std::int32_t difference(std::uint8_t a, std::uint8_t b) noexcept {
+            return a < b ? b - a : a - b;
+        }
+        static Sums zero() noexcept { return Sums{}; }
+        static void add(Sums& sums, const std::uint8_t* codes, const std::uint8_t* query) noexcept {
+            for (std::size_t r = 0; r < rows; ++r) {
+                for (std::size_t i = 0; i < 8; ++i) {
+                    sums.lane[r] += difference(codes[r * 8 + i], query[i]);
+                }
+            }
+        }
+        static void store(const Sums& sums, std::int32_t* out) noexcept {
+            for (std::size_t r = 0; r < rows; ++r) out[r] = sums.lane[r];
+        }
+        static std::int32_t line_sum(const std::uint8_t* row, const std::uint8_t* query,
+                                     std::size_t bytes) noexcept {
+            std::int32_t sum = 0;
+            for (std::size_t i = 0; i + sizeof(float) < bytes; ++i) {
+                sum += difference(row[i], query[i]);
+            }
+            return sum;
+        }
+    };
+};
+
+#include "codes.inl"
+
+std::size_t Codes::find(const CodeQuery& query, const Sums (&dots)[1], const std::uint8_t* terms,
+                        float limit, std::uint32_t first_row, Survivors found,
+                        std::size_t count) noexcept {
+    return find_in_block(query, dots[0].lane, terms, limit, first_row, found, count);
+}
+
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
@@ -175,6 +247,10 @@ const KernelTable kScalarTable{"scalar",
                                Panel::rows,
                                &pack_panel,
                                &panel_products,
-                               &find_candidates};
+                               &find_candidates,
+                               &scan_heads,
+                               &scan_lines,
+                               &scan_sad_heads,
+                               &scan_sad_lines};
 
 }  // namespace lookalike::kernels

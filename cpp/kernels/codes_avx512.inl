@@ -1,0 +1,75 @@
+// Codes of the AVX-512 levels, inside each one's unnamed namespace, which defines
+//
+//   multiply_add(sums, codes, query)   adds to each int32 sum 4 products of u8 codes and i8 query
+struct Codes {
+    using Sums = __m512i;
+    static constexpr std::size_t rows = 16;
+
+    static Sums start(int offset) noexcept { return _mm512_set1_epi32(-offset); }
+    static void add(Sums& sums, const std::uint8_t* codes, const std::int8_t* query) noexcept {
+        std::int32_t four;
+        __builtin_memcpy(&four, query, sizeof four);
+        sums = multiply_add(sums, _mm512_loadu_si512(codes), _mm512_set1_epi32(four));
+    }
+    static Sums combine(Sums high, Sums low) noexcept {
+        return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
+    }
+    static std::size_t find(const CodeQuery& query, const Sums (&dots)[1],
+                            const std::uint8_t* terms, float limit, std::uint32_t first_row,
+                            Survivors found, std::size_t count) noexcept {
+        const __m512 dot = _mm512_cvtepi32_ps(dots[0]);
+        const __m512 tail = _mm512_loadu_ps(terms + 64);
+        const __m512 partial =
+            _mm512_fnmadd_ps(_mm512_set1_ps(query.beta), dot,
+                             _mm512_fmadd_ps(_mm512_set1_ps(query.gamma), _mm512_loadu_ps(terms),
+                                             _mm512_set1_ps(query.alpha)));
+        const __m512 bound = _mm512_fmadd_ps(tail,
+                                             _mm512_fmadd_ps(_mm512_set1_ps(query.tail_curve), tail,
+                                                             _mm512_set1_ps(query.tail_slope)),
+                                             partial);
+        const __mmask16 kept = _mm512_cmp_ps_mask(bound, _mm512_set1_ps(limit), _CMP_NGT_UQ);
+        if (!kept) return count;
+        const __m512i row = _mm512_add_epi32(
+            _mm512_set1_epi32(static_cast<int>(first_row)),
+            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+        _mm512_storeu_si512(found.rows + count, _mm512_maskz_compress_epi32(kept, row));
+        _mm512_storeu_ps(found.partials + count, _mm512_maskz_compress_ps(kept, partial));
+        _mm512_storeu_ps(found.bounds + count, _mm512_maskz_compress_ps(kept, bound));
+        return count + static_cast<std::size_t>(__builtin_popcount(kept));
+    }
+    static std::int32_t line_dot(const std::uint8_t* line, const std::int8_t* high,
+                                 const std::int8_t* low, int offset) noexcept {
+        const __m512i codes = _mm512_loadu_si512(line);
+        const __m512i none = _mm512_setzero_si512();
+        const __m512i dots = combine(multiply_add(none, codes, _mm512_loadu_si512(high)),
+                                     multiply_add(none, codes, _mm512_loadu_si512(low)));
+        return _mm512_reduce_add_epi32(dots) - offset;
+    }
+
+    struct Sad {
+        using Sums = __m512i;
+        static constexpr std::size_t rows = 8;
+        static Sums zero() noexcept { return _mm512_setzero_si512(); }
+        static void add(Sums& sums, const std::uint8_t* codes, const std::uint8_t* query) noexcept {
+            long long eight;
+            __builtin_memcpy(&eight, query, sizeof eight);
+            sums = _mm512_add_epi64(
+                sums, _mm512_sad_epu8(_mm512_loadu_si512(codes), _mm512_set1_epi64(eight)));
+        }
+        static void store(Sums sums, std::int32_t* out) noexcept {
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi64_epi32(sums));
+        }
+        static std::int32_t line_sum(const std::uint8_t* row, const std::uint8_t* query,
+                                     std::size_t bytes) noexcept {
+            __m512i sums = _mm512_setzero_si512();
+            std::size_t i = 0;
+            for (; i + 64 < bytes; i += 64) {
+                sums = _mm512_add_epi64(sums, _mm512_sad_epu8(_mm512_loadu_si512(row + i),
+                                                              _mm512_loadu_si512(query + i)));
+            }
+            const __m512i last = _mm512_maskz_loadu_epi32(0x7fff, row + i);
+            sums = _mm512_add_epi64(sums, _mm512_sad_epu8(last, _mm512_loadu_si512(query + i)));
+            return static_cast<std::int32_t>(_mm512_reduce_add_epi64(sums));
+        }
+    };
+};

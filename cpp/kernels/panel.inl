@@ -14,6 +14,8 @@ inline void products_of_some(const float* queries, std::size_t dim, const float*
                              float* products) noexcept {
     constexpr std::size_t kParts = Panel::rows / Panel::width;
     Panel::Vector sums[Queries][kParts];
+// Unrolled, all three loops: else GCC keeps the sums in memory as well, at half the speed.
+#pragma GCC unroll 12
     for (std::size_t q = 0; q < Queries; ++q) {
         for (std::size_t p = 0; p < kParts; ++p) sums[q][p] = Panel::zero();
     }
@@ -22,6 +24,7 @@ inline void products_of_some(const float* queries, std::size_t dim, const float*
         for (std::size_t p = 0; p < kParts; ++p) {
             elements[p] = Panel::load(panel + i * Panel::rows + p * Panel::width);
         }
+#pragma GCC unroll 12
         for (std::size_t q = 0; q < Queries; ++q) {
             const Panel::Vector value = Panel::broadcast(queries + q * dim + i);
             for (std::size_t p = 0; p < kParts; ++p) {
@@ -29,6 +32,7 @@ inline void products_of_some(const float* queries, std::size_t dim, const float*
             }
         }
     }
+#pragma GCC unroll 12
     for (std::size_t q = 0; q < Queries; ++q) {
         for (std::size_t p = 0; p < kParts; ++p) {
             Panel::store(products + q * Panel::rows + p * Panel::width, sums[q][p]);

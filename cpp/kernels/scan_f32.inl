@@ -69,6 +69,7 @@ inline RowSums<Term> scan_row(const float* query, const float* row, std::size_t 
             sums.take(v, Lanes::load(query + at), Lanes::load(row + at));
         }
     }
+#pragma GCC unroll 8  // else the sums of 8 vectors are kept in memory as well
     for (std::size_t v = 0; v < kVectors; ++v) {
         const std::size_t at = i + v * Lanes::width;
         if (at >= dim) break;

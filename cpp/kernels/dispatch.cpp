@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
-#if defined(__x86_64__)
+#if defined(LOOKALIKE_X86)
 #include <cpuid.h>
+#elif defined(LOOKALIKE_ARM64) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(LOOKALIKE_ARM64) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace lookalike::kernels {
@@ -16,6 +20,9 @@ extern const KernelTable kScalarTable;
 extern const KernelTable kAvx2Table;
 extern const KernelTable kAvx512Table;
 extern const KernelTable kAvx512VnniTable;
+#elif defined(LOOKALIKE_ARM64)
+extern const KernelTable kNeonTable;
+extern const KernelTable kNeonDotprodTable;
 #endif
 
 std::uint64_t cpu_features() noexcept {
@@ -34,6 +41,14 @@ std::uint64_t cpu_features() noexcept {
     if ((features & kAvx2) && __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C)) {
         features |= kF16c;  // shares the registers, hence the system support, of AVX
     }
+#elif defined(LOOKALIKE_ARM64) && defined(__linux__)
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= kDotprod;
+#elif defined(LOOKALIKE_ARM64) && defined(__APPLE__)
+    int has_it = 0;
+    std::size_t size = sizeof has_it;
+    if (!sysctlbyname("hw.optional.arm.FEAT_DotProd", &has_it, &size, nullptr, 0) && has_it) {
+        features |= kDotprod;
+    }
 #endif
     return features;
 }
@@ -45,6 +60,9 @@ std::span<const KernelTable* const> all_levels() noexcept {
         &kAvx2Table,
         &kAvx512Table,
         &kAvx512VnniTable,
+#elif defined(LOOKALIKE_ARM64)
+        &kNeonTable,
+        &kNeonDotprodTable,
 #endif
     };
     return levels;

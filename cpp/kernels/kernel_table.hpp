@@ -16,6 +16,7 @@ constexpr std::uint64_t kAvx512bw = 1u << 4;
 constexpr std::uint64_t kAvx512vl = 1u << 5;
 constexpr std::uint64_t kAvx512dq = 1u << 6;
 constexpr std::uint64_t kAvx512vnni = 1u << 7;
+constexpr std::uint64_t kDotprod = 1u << 8;
 
 // Element types of a group that the converters read. The values are part of no file.
 enum class ElementType : int {

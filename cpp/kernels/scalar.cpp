@@ -5,7 +5,8 @@
 
 #include "kernel_table.hpp"
 
-#if defined(__AVX2__) || defined(__AVX512F__)
+#if defined(__AVX2__) || defined(__AVX512F__) || defined(__ARM_FEATURE_SVE) || \
+    (defined(__ARM_FEATURE_DOTPROD) && !defined(__APPLE__))  // every 64-bit Arm Mac has it
 #error "scalar.cpp was compiled for more than the baseline"
 #endif
 

@@ -13,16 +13,20 @@
 #include "../engine/error_bounds.hpp"
 #include "../engine/scan.hpp"
 #include "../kernels/dispatch.hpp"
+#include "arrays.hpp"
 
 namespace nb = nanobind;
 using namespace lookalike;
 
 namespace {
 
-using QueryArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using GroupArray = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
-using FloatOut = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using IdOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using bindings::GroupArray;
+using bindings::has_signal;
+using bindings::require;
+using bindings::rows_of;
+using QueryArray = bindings::In<float, 2>;
+using FloatOut = bindings::Out<float, 2>;
+using IdOut = bindings::Out<std::int64_t, 2>;
 // (first bad row or -1, pairs scored exactly)
 using Report = std::tuple<std::int64_t, std::uint64_t>;
 
@@ -59,25 +63,10 @@ kernels::ElementType element_type(nb::dlpack::dtype type) {
     return found;
 }
 
-engine::RowSource rows_of(const GroupArray& group) {
-    const auto bytes = static_cast<std::int64_t>(group.itemsize());
-    return engine::RowSource(group.data(), element_type(group.dtype()), group.shape(0),
-                             group.shape(1), group.stride(0) * bytes, group.stride(1) * bytes);
-}
-
-bool has_signal() {
-    const nb::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-}
-
 Report report(const engine::Outcome& outcome) {
     if (!outcome.is_complete) throw nb::python_error();  // the signal's exception is set
     return {outcome.bad_row == engine::kNoRow ? -1 : static_cast<std::int64_t>(outcome.bad_row),
             outcome.rows_scored};
-}
-
-void require(bool fits, const char* message) {
-    if (!fits) throw std::invalid_argument(message);
 }
 
 Report score_all(const std::string& level, int metric, QueryArray queries, GroupArray group,
@@ -106,12 +95,18 @@ Report find_nearest(const std::string& level, int metric, QueryArray queries, Gr
     const engine::Scorer scorer(kernels::level_named(level), static_cast<engine::Metric>(metric),
                                 queries.shape(1));
     const engine::RowSource source = rows_of(group);
+    const std::size_t k = ids.shape(1);
+    const auto take = [&](std::size_t q, const std::vector<engine::Match>& matches) {
+        for (std::size_t i = 0; i < matches.size(); ++i) {
+            ids.data()[q * k + i] = matches[i].id;
+            distances.data()[q * k + i] = matches[i].distance;
+        }
+    };
     engine::Outcome outcome;
     {
         const nb::gil_scoped_release released;
-        outcome =
-            engine::find_nearest(scorer, {queries.data(), queries.shape(0)}, source, ids.shape(1),
-                                 n_threads, has_signal, ids.data(), distances.data());
+        outcome = engine::find_nearest(scorer, {queries.data(), queries.shape(0)}, source, {}, k,
+                                       n_threads, has_signal, take);
     }
     return report(outcome);
 }
@@ -125,12 +120,15 @@ std::tuple<Report, Matches> find_within(const std::string& level, int metric, Qu
     const engine::Scorer scorer(kernels::level_named(level), static_cast<engine::Metric>(metric),
                                 queries.shape(1));
     const engine::RowSource source = rows_of(group);
-    std::vector<std::vector<engine::Match>> found;
+    std::vector<std::vector<engine::Match>> found(queries.shape(0));
+    const auto take = [&](std::size_t q, std::vector<engine::Match>&& matches) {
+        found[q] = std::move(matches);
+    };
     engine::Outcome outcome;
     {
         const nb::gil_scoped_release released;
-        outcome = engine::find_within(scorer, {queries.data(), queries.shape(0)}, source, radius,
-                                      n_threads, has_signal, found);
+        outcome = engine::find_within(scorer, {queries.data(), queries.shape(0)}, source, {},
+                                      radius, n_threads, has_signal, take);
     }
     const Report ended = report(outcome);
     Matches matches;
@@ -148,6 +146,21 @@ std::tuple<Report, Matches> find_within(const std::string& level, int metric, Qu
 }
 
 }  // namespace
+
+namespace lookalike::bindings {
+
+engine::RowSource rows_of(const GroupArray& group) {
+    const auto bytes = static_cast<std::int64_t>(group.itemsize());
+    return engine::RowSource(group.data(), element_type(group.dtype()), group.shape(0),
+                             group.shape(1), group.stride(0) * bytes, group.stride(1) * bytes);
+}
+
+bool has_signal() {
+    const nb::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+}
+
+}  // namespace lookalike::bindings
 
 NB_MODULE(_compiled, m) {
     m.doc() = "The compiled kernels and scans. Private: use lookalike.kernels and lookalike.";
@@ -173,4 +186,6 @@ NB_MODULE(_compiled, m) {
     m.def("find_within", &find_within, nb::arg("level"), nb::arg("metric"),
           nb::arg("queries").noconvert(), nb::arg("group").noconvert(), nb::arg("radius"),
           nb::arg("n_threads"));
+    bindings::bind_segment(m);
+    bindings::bind_code_builder(m);
 }

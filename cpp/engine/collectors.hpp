@@ -13,13 +13,16 @@ class NearestCollector {
  public:
     explicit NearestCollector(std::size_t k) : k_(k) {}
 
+    void clear() noexcept { heap_.clear(); }
+    bool is_full() const noexcept { return heap_.size() >= k_; }
+    std::size_t wanted() const noexcept { return k_; }
+
     // A row farther than this is not in the answer.
     float threshold() const noexcept {
         return heap_.size() < k_ ? std::numeric_limits<float>::infinity() : heap_.front().distance;
     }
 
-    void push(float distance, std::int64_t id) {
-        const Match match{distance, id};
+    void push(const Match& match) {
         if (heap_.size() < k_) {
             heap_.push_back(match);
             std::push_heap(heap_.begin(), heap_.end());
@@ -31,7 +34,7 @@ class NearestCollector {
     }
 
     void merge(const NearestCollector& other) {
-        for (const Match& match : other.heap_) push(match.distance, match.id);
+        for (const Match& match : other.heap_) push(match);
     }
 
     std::vector<Match> take_sorted() {
@@ -48,10 +51,14 @@ class RadiusCollector {
  public:
     explicit RadiusCollector(float radius) : radius_(radius) {}
 
+    void clear() noexcept { matches_.clear(); }
+    bool is_full() const noexcept { return true; }  // its threshold is known from the start
+    std::size_t wanted() const noexcept { return 0; }
+
     float threshold() const noexcept { return radius_; }
 
-    void push(float distance, std::int64_t id) {
-        if (distance <= radius_) matches_.push_back({distance, id});
+    void push(const Match& match) {
+        if (match.distance <= radius_) matches_.push_back(match);
     }
 
     void merge(const RadiusCollector& other) {

@@ -23,4 +23,16 @@ constexpr double panel_gamma(std::size_t dim) noexcept {
     return (static_cast<double>(dim) + static_cast<double>(dim) / 32.0 + 64.0) * kUnit;
 }
 
+// The bounds from codes (coded_query.cpp). A row's own error e and the query's e_q add up; their
+// squares are kept apart by (e + e_q)^2 <= (1 + w) e^2 + (1 + 1/w) e_q^2, for any w > 0.
+constexpr double kErrorSplit = 0x1p-4;
+
+// What every level of codes takes off its bound for float32 arithmetic, in any order and fused
+// or not, as a share of |q'|^2 + |x'|^2: some 20 operations on values of at most 16 times that,
+// each within 2^-24 of its result.
+constexpr double kBoundSlack = 0x1p-15;
+
+// The same for bounds that are sums of |terms| (Manhattan): a share of the sum itself.
+constexpr double kSumSlack = 0x1p-19;
+
 }  // namespace lookalike::engine

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <vector>
 
 #include "metric.hpp"
@@ -23,6 +25,7 @@ struct Outcome {
 
 struct Match {
     float distance;
+    std::uint32_t row;  // where an id is not the row's own number: groups of fewer than 2^32 rows
     std::int64_t id;
     friend bool operator<(const Match& a, const Match& b) noexcept {
         return a.distance < b.distance || (a.distance == b.distance && a.id < b.id);
@@ -34,19 +37,37 @@ struct Queries {
     std::size_t count;
 };
 
+// Which rows may answer, what they are called, and how far they may be.
+struct Selection {
+    const std::uint8_t* allowed = nullptr;  // a byte a row, 0 for those that may not; null: all
+    const std::int64_t* keys = nullptr;     // what breaks ties; null: the row's number
+    const float* limits = nullptr;          // a query's largest distance of interest; null: none
+
+    bool allows(std::size_t row) const noexcept { return !allowed || allowed[row]; }
+    Match match(float distance, std::size_t row) const noexcept {
+        return {distance, static_cast<std::uint32_t>(row),
+                keys ? keys[row] : static_cast<std::int64_t>(row)};
+    }
+    float limit(std::size_t query) const noexcept {
+        return limits ? limits[query] : std::numeric_limits<float>::infinity();
+    }
+};
+
 // distances[q * source.count() + r]: every distance.
 Outcome score_all(const Scorer& scorer, Queries queries, const RowSource& source,
                   std::size_t n_threads, const Interrupted& interrupted, float* distances);
 
-// The k nearest rows of each query by (distance, row): ids and distances (count, k); where
-// fewer rows exist the rest is left as it was.
-Outcome find_nearest(const Scorer& scorer, Queries queries, const RowSource& source, std::size_t k,
-                     std::size_t n_threads, const Interrupted& interrupted, std::int64_t* ids,
-                     float* distances);
+// Receives each query's matches, sorted by (distance, id). Queries come in order.
+using TakeMatches = std::function<void(std::size_t query, std::vector<Match>&& matches)>;
 
-// The rows of each query with distance <= radius, by (distance, row).
-Outcome find_within(const Scorer& scorer, Queries queries, const RowSource& source, float radius,
-                    std::size_t n_threads, const Interrupted& interrupted,
-                    std::vector<std::vector<Match>>& matches);
+// The k nearest rows of each query by (distance, id).
+Outcome find_nearest(const Scorer& scorer, Queries queries, const RowSource& source,
+                     const Selection& selection, std::size_t k, std::size_t n_threads,
+                     const Interrupted& interrupted, const TakeMatches& take);
+
+// The rows of each query with distance <= radius, by (distance, id).
+Outcome find_within(const Scorer& scorer, Queries queries, const RowSource& source,
+                    const Selection& selection, float radius, std::size_t n_threads,
+                    const Interrupted& interrupted, const TakeMatches& take);
 
 }  // namespace lookalike::engine

@@ -1,12 +1,14 @@
 // find_nearest and find_within: one search, two collectors.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 
 #include "bad_row.hpp"
 #include "collectors.hpp"
 #include "panel_filter.hpp"
 #include "scan.hpp"
+#include "shared_threshold.hpp"
 #include "standard_rounding.hpp"
 
 namespace lookalike::engine {
@@ -23,32 +25,21 @@ constexpr std::size_t kMatchesHeld = 4 << 20;  // (k x queries x threads) at onc
 constexpr std::size_t kDirectPieceBytes = 1 << 20;
 constexpr std::size_t kMostPanelPieceBlocks = 4;
 
-// The lowest threshold that any thread has reached for a query.
-class SharedThreshold {
- public:
-    float value() const noexcept { return value_.load(std::memory_order_relaxed); }
-    void lower_to(float threshold) noexcept {
-        float known = value();
-        while (threshold < known && !value_.compare_exchange_weak(known, threshold)) {
-        }
-    }
-
- private:
-    std::atomic<float> value_{std::numeric_limits<float>::infinity()};
-};
-
 // One block of queries against all rows.
 template <class Collector>
 class BlockSearch {
  public:
     BlockSearch(const Scorer& scorer, Queries queries, const RowSource& source,
-                const Collector& empty, bool use_panels, std::size_t n_threads)
+                const Selection& selection, const Collector& empty, bool use_panels,
+                std::size_t n_threads)
         : scorer_(scorer),
           queries_(queries),
           source_(source),
+          selection_(selection),
           use_panels_(use_panels),
           shared_(queries.count),
           threads_(n_threads) {
+        for (std::size_t q = 0; q < queries.count; ++q) shared_[q].lower_to(selection.limit(q));
         for (std::size_t q = 0; q < queries.count; ++q) {
             prepared_.push_back(scorer.prepare(queries.values + q * scorer.dim()));
         }
@@ -112,20 +103,30 @@ class BlockSearch {
         for (std::size_t q = 0; q < queries_.count; ++q) {
             const std::size_t bad =
                 scorer_.score(prepared_[q], block, count, thread.distances.data());
-            if (bad < count) {
-                bad_.report(start + bad);
+            if (bad < count && report_bad(start, bad, count, thread.distances)) {
                 continue;  // an earlier row may be bad for a later query
             }
             Collector& collector = thread.collectors[q];
             float limit = threshold(q, thread);
             for (std::size_t r = 0; r < count; ++r) {
-                if (thread.distances[r] > limit) continue;
-                collector.push(thread.distances[r], static_cast<std::int64_t>(start + r));
+                if (!(thread.distances[r] <= limit) || !selection_.allows(start + r)) continue;
+                collector.push(selection_.match(thread.distances[r], start + r));
                 limit = std::min(limit, collector.threshold());
             }
             shared_[q].lower_to(limit);
         }
         thread.rows_scored += static_cast<std::uint64_t>(count) * queries_.count;
+    }
+
+    // Reports the first row that may answer and has no distance. False if there is none.
+    bool report_bad(std::size_t start, std::size_t first, std::size_t count,
+                    const std::vector<float>& distances) {
+        for (std::size_t r = first; r < count; ++r) {
+            if (std::isfinite(distances[r]) || !selection_.allows(start + r)) continue;
+            bad_.report(start + r);
+            return true;
+        }
+        return false;
     }
 
     void search_by_panels(Block block, std::size_t start, std::size_t count, Thread& thread) {
@@ -164,13 +165,14 @@ class BlockSearch {
                                                     thread.limits[q], thread.found.data());
         for (std::size_t i = 0; i < found; ++i) {
             const std::size_t r = thread.found[i];
+            if (!selection_.allows(start + r)) continue;
             const Block row{rows.rows + static_cast<std::ptrdiff_t>(r) * rows.stride, rows.stride};
             float distance = 0.0f;
             if (scorer_.score(query, row, 1, &distance) == 0) {
                 bad_.report(start + r);
                 return;
             }
-            thread.collectors[q].push(distance, static_cast<std::int64_t>(start + r));
+            if (distance <= now) thread.collectors[q].push(selection_.match(distance, start + r));
         }
         thread.rows_scored += found;
         if (found) shared_[q].lower_to(thread.collectors[q].threshold());
@@ -179,6 +181,7 @@ class BlockSearch {
     const Scorer& scorer_;
     Queries queries_;
     const RowSource& source_;
+    Selection selection_;
     bool use_panels_;
     std::vector<Query> prepared_;
     std::vector<SharedThreshold> shared_;
@@ -188,10 +191,10 @@ class BlockSearch {
 
 // Searches block of queries by block of queries, so that memory stays bounded; `take`
 // receives each query's sorted matches.
-template <class Collector, class Take>
+template <class Collector>
 Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
-               const Collector& empty, std::size_t expected_matches, std::size_t n_threads,
-               const Interrupted& interrupted, const Take& take) {
+               const Selection& selection, const Collector& empty, std::size_t expected_matches,
+               std::size_t n_threads, const Interrupted& interrupted, const TakeMatches& take) {
     const StandardRounding rounding;  // also for what is prepared and sorted between the loops
     const std::size_t dim = source.dim();
     const double row_bytes = static_cast<double>(source.count() * dim * sizeof(float));
@@ -205,8 +208,10 @@ Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
         const Queries some{queries.values + first * dim, count};
         const bool use_panels = PanelFilter::supports(scorer.metric()) &&
                                 count >= kFewestForPanels && expected_matches < source.count() / 4;
+        Selection some_selection = selection;
+        if (selection.limits) some_selection.limits += first;
         BlockSearch<Collector> block(
-            scorer, some, source, empty, use_panels,
+            scorer, some, source, some_selection, empty, use_panels,
             threads_for(row_bytes * static_cast<double>(count), n_threads));
         const Outcome part = block.run(interrupted);
         outcome.rows_scored += part.rows_scored;
@@ -220,29 +225,22 @@ Outcome search(const Scorer& scorer, Queries queries, const RowSource& source,
 
 }  // namespace
 
-Outcome find_nearest(const Scorer& scorer, Queries queries, const RowSource& source, std::size_t k,
-                     std::size_t n_threads, const Interrupted& interrupted, std::int64_t* ids,
-                     float* distances) {
+Outcome find_nearest(const Scorer& scorer, Queries queries, const RowSource& source,
+                     const Selection& selection, std::size_t k, std::size_t n_threads,
+                     const Interrupted& interrupted, const TakeMatches& take) {
     const std::size_t reachable = std::min(k, source.count());
     if (reachable == 0) return {};
-    return search(scorer, queries, source, NearestCollector(reachable), reachable, n_threads,
-                  interrupted, [&](std::size_t q, const std::vector<Match>& matches) {
-                      for (std::size_t i = 0; i < matches.size(); ++i) {
-                          ids[q * k + i] = matches[i].id;
-                          distances[q * k + i] = matches[i].distance;
-                      }
-                  });
+    return search(scorer, queries, source, selection, NearestCollector(reachable), reachable,
+                  n_threads, interrupted, take);
 }
 
-Outcome find_within(const Scorer& scorer, Queries queries, const RowSource& source, float radius,
-                    std::size_t n_threads, const Interrupted& interrupted,
-                    std::vector<std::vector<Match>>& matches) {
-    matches.resize(queries.count);
+Outcome find_within(const Scorer& scorer, Queries queries, const RowSource& source,
+                    const Selection& selection, float radius, std::size_t n_threads,
+                    const Interrupted& interrupted, const TakeMatches& take) {
     if (source.count() == 0) return {};
     // How many rows lie within the radius is not known: count on few.
-    return search(
-        scorer, queries, source, RadiusCollector(radius), 1, n_threads, interrupted,
-        [&](std::size_t q, std::vector<Match>&& found) { matches[q] = std::move(found); });
+    return search(scorer, queries, source, selection, RadiusCollector(radius), 1, n_threads,
+                  interrupted, take);
 }
 
 }  // namespace lookalike::engine

@@ -1,0 +1,126 @@
+"""Asking the compiled engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lookalike.index.cost import BadRowError, Cost
+from lookalike.kernels import _compiled, active
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lookalike.core.types import BoolArray, Float32Array, Int64Array, NumberArray
+    from lookalike.metrics import Metric
+    from lookalike.storage.sections import SectionFile
+
+__all__ = ["CertifiedSearcher"]
+
+
+class CertifiedSearcher:
+    """Searches rows through their codes, or row by row where there are none.
+
+    Parameters
+    ----------
+    rows : array of shape (n, dim)
+    metric : Metric
+    keys : int64 array of shape (n,), optional
+    arrays : dict of str to ndarray, optional
+        Of the codes.
+    plan : dict, optional
+        Of the codes.
+    file : SectionFile, optional
+        Where rows and codes are mapped from.
+    """
+
+    def __init__(
+        self,
+        rows: NumberArray,
+        metric: Metric,
+        keys: Int64Array | None,
+        arrays: dict[str, NDArray[Any]] | None,
+        plan: dict[str, Any] | None,
+        file: SectionFile | None,
+    ) -> None:
+        self._plan = plan
+        self._file = file
+        codes = None if arrays is None or plan is None else _as_stored(arrays, plan)
+        rows_guard = level_guards = None
+        if file is not None:
+            blocks = file.blocks("rows")
+            rows_guard = (blocks.crc32, blocks.verified)
+            if plan is not None:
+                level_guards = [
+                    (checks.crc32, checks.verified)
+                    for checks in (
+                        file.blocks(f"codes.level{number}") for number in range(len(plan["levels"]))
+                    )
+                ]
+        self._segment = _compiled.Segment(rows, metric.code, keys, codes, rows_guard, level_guards)
+
+    def nearest(
+        self,
+        queries: Float32Array,
+        k: int,
+        *,
+        allowed: BoolArray | None,
+        limits: Float32Array | None,
+        n_threads: int,
+    ) -> tuple[Int64Array, Float32Array, Cost]:
+        """Return the k nearest; see :class:`lookalike.index.searcher.Searcher`."""
+        shape = (queries.shape[0], k)
+        rows = np.empty(shape, dtype=np.int64)
+        distances = np.empty(shape, dtype=np.float32)
+        mask = None if allowed is None else allowed.view(np.uint8)
+        report = self._segment.nearest(active(), queries, rows, distances, mask, limits, n_threads)
+        return rows, distances, self._cost(report)
+
+    def within(
+        self,
+        queries: Float32Array,
+        radius: float,
+        *,
+        allowed: BoolArray | None,
+        n_threads: int,
+    ) -> tuple[list[tuple[Int64Array, Float32Array]], Cost]:
+        """Return the rows within; see :class:`lookalike.index.searcher.Searcher`."""
+        mask = None if allowed is None else allowed.view(np.uint8)
+        report, answers = self._segment.within(active(), queries, radius, mask, n_threads)
+        cost = self._cost(report)
+        return [
+            (np.frombuffer(rows, np.int64).copy(), np.frombuffer(distances, np.float32).copy())
+            for rows, distances in answers
+        ], cost
+
+    def describe(self) -> str:
+        """Return its plan in a few words."""
+        if self._plan is None:
+            return "plain scan"
+        widths = [level["dims"] for level in self._plan["levels"]]
+        return f"certified, codes of {' + '.join(map(str, widths))} dimensions"
+
+    def _cost(self, report: tuple[int, bool, int, int, list[int], int]) -> Cost:
+        bad_row, is_damaged, rows_read, bytes_read, skipped, _ = report
+        if is_damaged:
+            self._raise_damage()
+        if bad_row >= 0:
+            raise BadRowError(bad_row)
+        return Cost(rows_read, tuple(skipped), bytes_read)
+
+    def _raise_damage(self) -> None:
+        if self._file is None:
+            raise AssertionError("a segment in memory has no checksums")
+        for name in self._file.names:
+            if name == "rows" or name.startswith("codes."):
+                self._file.check(name)  # raises, naming the block
+
+
+def _as_stored(arrays: dict[str, NDArray[Any]], plan: dict[str, Any]) -> dict[str, Any]:
+    """Return the codes as the compiled engine reads them."""
+    levels = [
+        {**level, "codes": arrays[f"level{number}"], "offsets": arrays.get(f"offsets{number}")}
+        for number, level in enumerate(plan["levels"])
+    ]
+    return {**plan, **arrays, "projection": arrays.get("projection"), "levels": levels}

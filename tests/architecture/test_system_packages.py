@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,13 @@ def test_in_continuous_integration_it_fails(suite: Path) -> None:
 def test_continuous_integration_turns_these_skips_into_failures() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert "LOOKALIKE_REQUIRE_SYSTEM=1 make test" in script
+
+
+def test_continuous_integration_installs_what_marked_tests_need() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    mark = re.compile(r'pytest\.mark\.system\("([^"]+)", "([^"]+)"\)')
+    tests = [path for path in (ROOT / "tests").glob("*/test_*.py") if path != Path(__file__)]
+    needed = {pair for path in tests for pair in mark.findall(path.read_text())}
+    assert len(needed) >= 7
+    for command, package in needed:
+        assert f"[{command}]={package}" in script, f"{command}, of {package}"

@@ -87,6 +87,12 @@ class PySegment {
         return report(std::move(outcome), first_count);
     }
 
+    std::vector<double> lower_bounds(const std::string& level, In<float, 1> query,
+                                     std::size_t code_level) const {
+        require(query.shape(0) == segment_->rows().dim(), "shapes do not fit");
+        return segment_->lower_bounds(kernels::level_named(level), query.data(), code_level);
+    }
+
     std::tuple<Report, std::vector<std::tuple<nb::bytes, nb::bytes>>> within(
         const std::string& level, In<float, 2> queries, float radius, std::optional<Mask> allowed,
         std::size_t n_threads) const {
@@ -272,6 +278,8 @@ void bind_segment(nb::module_& m) {
         .def("nearest", &PySegment::nearest, nb::arg("level"), nb::arg("queries").noconvert(),
              nb::arg("rows").noconvert(), nb::arg("distances").noconvert(),
              nb::arg("allowed").none(), nb::arg("limits").none(), nb::arg("n_threads"))
+        .def("lower_bounds", &PySegment::lower_bounds, nb::arg("level"),
+             nb::arg("query").noconvert(), nb::arg("code_level"))
         .def("within", &PySegment::within, nb::arg("level"), nb::arg("queries").noconvert(),
              nb::arg("radius"), nb::arg("allowed").none(), nb::arg("n_threads"));
 }

@@ -238,6 +238,26 @@ float CodedQuery::limit(double base, std::size_t level) const noexcept {
 
 float CodedQuery::chunk_limit(double base) const noexcept { return rounded_up(base); }
 
+double CodedQuery::least_distance(double bound, std::size_t level) const noexcept {
+    if (family_ == Family::kDistance) {
+        bound += (1.0 - store_.epsilon) * square(parts_[level].tail);
+    }
+    return least_distance_of_chunk(bound);
+}
+
+double CodedQuery::least_distance_of_chunk(double bound) const noexcept {
+    switch (scorer_.metric()) {
+        case Metric::kManhattan:
+            return bound / store_.unit;
+        case Metric::kInnerProduct:
+            return bound * (query_norm_ / store_.unit);
+        case Metric::kCosine:
+            return bound / (2.0 * (1.0 + store_.kappa));
+        default:
+            return bound / ((1.0 + store_.kappa) * square(store_.unit));
+    }
+}
+
 void CodedQuery::bound_chunks(std::vector<float>& bounds) {
     const std::size_t n = store_.n_chunks;
     const std::size_t blocks = (n + kernels::kBlockRows - 1) / kernels::kBlockRows;

@@ -37,6 +37,12 @@ class CodedQuery {
     // That for the bounds of chunks.
     float chunk_limit(double base) const noexcept;
 
+    // What a bound of a level (before its query's tail), or of a chunk, says of a row: the least
+    // that |q-x|^2 of euclidean, or the other metrics' own distance, can be. For tests and
+    // explanations; searches compare bounds with limits.
+    double least_distance(double bound, std::size_t level) const noexcept;
+    double least_distance_of_chunk(double bound) const noexcept;
+
     // A lower bound for all rows of each chunk, to be compared with base_limit.
     void bound_chunks(std::vector<float>& bounds);
 

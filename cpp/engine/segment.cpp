@@ -356,6 +356,49 @@ SegmentOutcome Segment::find_within(const kernels::KernelTable& table, Queries q
         .run(queries, codes_ ? &*codes_ : nullptr);
 }
 
+std::vector<double> Segment::lower_bounds(const kernels::KernelTable& table, const float* query,
+                                          std::size_t code_level) const {
+    const StandardRounding rounding;
+    if (!codes_ || code_level > codes_->levels.size()) return {};
+    const CodeStore& store = *codes_;
+    const Scorer scorer(table, metric_, rows_.dim());
+    CodedQuery coded(scorer, store);
+    if (!coded.prepare(query)) return {};
+    std::vector<double> least(store.n);
+    std::vector<float> chunks;
+    if (code_level == 0) {
+        coded.bound_chunks(chunks);
+        for (std::size_t r = 0; r < store.n; ++r) {
+            least[r] = coded.least_distance_of_chunk(chunks[r / kChunkRows]);
+        }
+        return least;
+    }
+    constexpr float kAll = std::numeric_limits<float>::infinity();
+    const std::size_t blocks = (store.n + kernels::kBlockRows - 1) / kernels::kBlockRows;
+    std::vector<std::uint32_t> rows((blocks + 1) * kernels::kBlockRows);
+    std::vector<float> partials(rows.size()), bounds(rows.size());
+    const kernels::Survivors all{rows.data(), partials.data(), bounds.data()};
+    const bool is_manhattan = family_of(metric_) == Family::kManhattan;
+    if (is_manhattan) {
+        table.scan_sad_heads(coded.sad_query(0), store.levels[0].codes, blocks, kAll, 0, all);
+    } else {
+        table.scan_heads(coded.code_query(0), store.levels[0].codes, blocks, kAll, 0, all);
+    }
+    for (std::size_t level = 1; level < code_level; ++level) {
+        coded.prepare_level(level);
+        const std::uint8_t* codes = store.levels[level].codes;
+        if (is_manhattan) {
+            table.scan_sad_lines(coded.sad_query(level), codes, store.n, kAll, all);
+        } else {
+            table.scan_lines(coded.code_query(level), codes, store.n, kAll, all);
+        }
+    }
+    for (std::size_t r = 0; r < store.n; ++r) {
+        least[r] = coded.least_distance(bounds[r], code_level - 1);
+    }
+    return least;
+}
+
 void SearchCost::add(const SearchCost& other) {
     rows_scored += other.rows_scored;
     bytes_read += other.bytes_read;

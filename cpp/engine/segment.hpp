@@ -37,6 +37,12 @@ class Segment {
 
     const RowSource& rows() const noexcept { return rows_; }
 
+    // The lower bound of each coded row's distance to a query (see CodedQuery::least_distance), by
+    // position: of its chunk for code_level 0, of its head for 1, then of each line. Empty where
+    // there are no codes, or they cannot bound distances to this query.
+    std::vector<double> lower_bounds(const kernels::KernelTable& table, const float* query,
+                                     std::size_t code_level) const;
+
     SegmentOutcome find_nearest(const kernels::KernelTable& table, Queries queries,
                                 const Selection& selection, std::size_t k, std::size_t n_threads,
                                 const Interrupted& interrupted, const TakeMatches& take) const;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lookalike.index.certified.preparing import prepare
 from lookalike.index.certified.sums import encode_sums
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lookalike.core.progress import ProgressCallback
     from lookalike.core.types import BoolArray, NumberArray
+    from lookalike.index.certified.planning import Layout, SumLayout
     from lookalike.metrics import Metric
 
 __all__ = ["encode"]
@@ -29,6 +30,7 @@ def encode(
     alive: BoolArray | None,
     n_threads: int,
     progress: ProgressCallback,
+    layout: Layout | SumLayout | None = None,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
     """Return the arrays and the plan of the codes; None where plain scans are best.
 
@@ -42,6 +44,8 @@ def encode(
     n_threads : int
     progress : callable
         ``(rows done, rows)``.
+    layout : Layout or SumLayout, optional
+        To be used instead of the one that measuring the rows would choose.
 
     Notes
     -----
@@ -49,11 +53,11 @@ def encode(
     Time: linear in the number of rows, after O(dim^3) for the rotation.
     """
     n, dim = rows.shape
-    if n < _FEWEST_ROWS or dim < _FEWEST_DIMS:
+    if layout is None and (n < _FEWEST_ROWS or dim < _FEWEST_DIMS):
         return None
     prepared = prepare(rows, metric, alive)
-    if prepared.coded.size < _FEWEST_ROWS:
+    if prepared.coded.size < (_FEWEST_ROWS if layout is None else 1):
         return None
     if metric.name == "manhattan":
-        return encode_sums(prepared, n_threads, progress)
-    return encode_values(prepared, n_threads, progress)
+        return encode_sums(prepared, n_threads, progress, cast("SumLayout | None", layout))
+    return encode_values(prepared, n_threads, progress, cast("Layout | None", layout))

@@ -58,28 +58,37 @@ class _Sums:
 
 
 def encode_sums(
-    prepared: Preparation, n_threads: int, progress: ProgressCallback
+    prepared: Preparation, n_threads: int, progress: ProgressCallback, layout: SumLayout | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-    """Return the arrays and the plan of the codes; None where they would not pay."""
+    """Return the arrays and the plan of the codes; None where they would not pay.
+
+    ``layout`` is used where it is given, else chosen by measuring.
+    """
     rng = np.random.default_rng(_SEED)
-    n, dim = prepared.coded.size, prepared.rows.shape[1]
-    chosen = np.sort(rng.choice(prepared.coded, min(n, _SAMPLE_ROWS), replace=False))
+    size = min(prepared.coded.size, _SAMPLE_ROWS)
+    chosen = np.sort(rng.choice(prepared.coded, size, replace=False))
     values = prepared.scaled(chosen)
-    sums = {size: _sums_of(values, size, prepared.unit) for size in _usable_sizes(dim)}
-    if not sums:
+    if layout is None:
+        asked = rng.permutation(chosen.size)[:_SURVIVAL_QUERIES]
+        limits = _limits(prepared, chosen[asked], n_threads)
+        layout = _chosen_layout(prepared, values, values[asked], limits)
+    if layout is None:
         return None
-    asked = rng.permutation(chosen.size)[:_SURVIVAL_QUERIES]
-    limits = _limits(prepared, chosen[asked], n_threads)
+    levels = [_sums_of(values, size, prepared.unit) for size in layout.sizes]
+    return _write(prepared, levels, layout, n_threads, progress)
+
+
+def _chosen_layout(
+    prepared: Preparation, values: Float64Array, queries: Float64Array, limits: Float64Array
+) -> SumLayout | None:
+    dim = values.shape[1]
+    sums = {size: _sums_of(values, size, prepared.unit) for size in _usable_sizes(dim)}
     shares = {
-        size: _share_left(values[:_SURVIVAL_ROWS], values[asked], limits, some)
+        size: _share_left(values[:_SURVIVAL_ROWS], queries, limits, some)
         for size, some in sums.items()
     }
     widths = {size: some.offsets.size for size, some in sums.items()}
-    layout = choose_sums(widths, shares, dim * prepared.rows.itemsize, dim)
-    if layout is None:
-        return None
-    levels = [sums[size] for size in layout.sizes]
-    return _write(prepared, levels, layout, n_threads, progress)
+    return choose_sums(widths, shares, dim * prepared.rows.itemsize, dim)
 
 
 def _usable_sizes(dim: int) -> list[int]:

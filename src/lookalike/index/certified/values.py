@@ -41,9 +41,12 @@ _LEAST_EPSILON, _MOST_EPSILON = 1e-3, 0.25
 
 
 def encode_values(
-    prepared: Preparation, n_threads: int, progress: ProgressCallback
+    prepared: Preparation, n_threads: int, progress: ProgressCallback, layout: Layout | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-    """Return the arrays and the plan of the codes; None where they would not pay."""
+    """Return the arrays and the plan of the codes; None where they would not pay.
+
+    ``layout`` is used where it is given, else chosen by measuring.
+    """
     rng = np.random.default_rng(_SEED)
     n = prepared.coded.size
     chosen = np.sort(rng.choice(prepared.coded, min(n, _SAMPLE_ROWS), replace=False))
@@ -56,13 +59,13 @@ def encode_values(
     limits = _limits(prepared, chosen[asked], mean, n_threads)
     rotated = _sample(prepared, centred, components[:most], asked, mean, limits)
     plain = _sample(prepared, centred, None, asked, mean, limits)
-    is_product = prepared.metric.name == "inner_product"
-    costs = Costs(n, mean.size, mean.size * prepared.rows.itemsize)
-    layout = choose_layout(
-        costs,
-        shares_left(rotated, is_product=is_product),
-        shares_left(plain, is_product=is_product)[mean.size],
-    )
+    if layout is None:
+        is_product = prepared.metric.name == "inner_product"
+        layout = choose_layout(
+            Costs(n, mean.size, mean.size * prepared.rows.itemsize),
+            shares_left(rotated, is_product=is_product),
+            shares_left(plain, is_product=is_product)[mean.size],
+        )
     if layout is None:
         return None
     sample = rotated if layout.is_rotated else plain

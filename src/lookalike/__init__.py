@@ -28,6 +28,7 @@ from lookalike.core.errors import (
 )
 from lookalike.core.results import Neighbors, SearchStats
 from lookalike.groups import group_distance, rank_groups
+from lookalike.index import Index, open_index, verify_index
 from lookalike.scan import distances, nearest, nearest_batch, pairwise, within, within_batch
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "GalleryBusyError",
     "GalleryNotFoundError",
     "IdTypeError",
+    "Index",
     "KernelLevelError",
     "LookalikeError",
     "MetricError",
@@ -65,11 +67,15 @@ __all__ = [
     "nearest_batch",
     "pairwise",
     "rank_groups",
+    "verify",
     "within",
     "within_batch",
 ]
 
 __version__ = "0.1.0"
+
+verify = verify_index
+open = open_index  # noqa: A001 - as la.open; not in __all__, where * would hide the builtin
 
 # What needs optional packages is imported when it is first asked for.
 _LAZY = {"Gallery": "lookalike.images"}

@@ -9,7 +9,7 @@ from typing import SupportsFloat, SupportsIndex
 
 from lookalike.core.errors import ParameterError
 
-__all__ = ["as_k", "as_radius", "as_threads"]
+__all__ = ["as_k", "as_radius", "as_recall", "as_threads"]
 
 
 def as_k(k: SupportsIndex) -> int:
@@ -45,6 +45,25 @@ def as_radius(radius: SupportsFloat) -> float:
         raise ParameterError(f"radius must be a number, not {radius!r}") from None
     if math.isnan(number):
         raise ParameterError("radius is NaN; it must be a number (infinity is allowed)")
+    return number
+
+
+def as_recall(recall: SupportsFloat) -> float:
+    """Return ``recall`` as a float in (0, 1].
+
+    Raises
+    ------
+    ParameterError
+        It is not a number, or is not in (0, 1].
+    """
+    if isinstance(recall, (str, bytes)):  # float() would parse them
+        raise ParameterError(f"recall must be a number in (0, 1], not {recall!r}")
+    try:
+        number = float(recall)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(f"recall must be a number in (0, 1], not {recall!r}") from None
+    if not 0.0 < number <= 1.0:
+        raise ParameterError(f"recall must be in (0, 1], not {number}; 1.0 is the exact answer")
     return number
 
 

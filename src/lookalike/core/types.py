@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BoolArray",
     "Float32Array",
     "Float64Array",
     "IdArray",
@@ -17,6 +18,7 @@ __all__ = [
     "NumberArray",
 ]
 
+BoolArray: TypeAlias = NDArray[np.bool_]
 Float32Array: TypeAlias = NDArray[np.float32]
 Float64Array: TypeAlias = NDArray[np.float64]
 Int64Array: TypeAlias = NDArray[np.int64]

@@ -2,12 +2,13 @@
 # make test    set up a virtual environment and run everything that must pass
 # make check   style, types, layers, generated stub
 # make bench   measure this machine against NumPy, FAISS, SciPy and scikit-learn
+# make bench-index   measure the index against FAISS, hnswlib, SciPy and our plain scans
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name '*.inl') CMakeLists.txt pyproject.toml
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-index clean
 
 export PHOTOS QUERY
 
@@ -29,6 +30,10 @@ check: .stamps/dev
 bench: .stamps/bench
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/scans.py
 	$(BIN)/python benchmarks/pictures.py
+
+bench-index: .stamps/bench
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python benchmarks/index_bench.py
+	$(BIN)/python benchmarks/index_agreement.py
 
 .stamps/venv:
 	@echo 'Setting up a virtual environment in $(VENV) (once) ...' >&2

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import lookalike as la
 
-PACKAGES = ("lookalike", "numpy", "scipy", "scikit-learn", "faiss-cpu", "simsimd", "numkong")
+PACKAGES = (
+    "lookalike",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "faiss-cpu",
+    "hnswlib",
+    "simsimd",
+    "numkong",
+)
 
 
 def describe() -> dict[str, object]:

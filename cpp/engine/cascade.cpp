@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace lookalike::engine {
 namespace {
@@ -35,7 +36,8 @@ CascadeSearch<Collector>::CascadeSearch(const CascadeContext& context, const Col
     const double all = static_cast<double>(context.store.n_chunks * kChunkRows);
     seed_rows_ =
         static_cast<std::size_t>(std::min(all, wanted / std::max(context.share_allowed, 1e-9)));
-    const std::size_t capacity = std::max(kCapacity, seed_rows_ + kChunkRows) + kernels::kBlockRows;
+    const std::size_t capacity =
+        std::max(kFlushAt + kRunChunks * kChunkRows, seed_rows_) + kChunkRows + kernels::kBlockRows;
     for (std::size_t w = 0; w < n_workers; ++w) workers_.emplace_back(empty, capacity);
     is_chunk_done_.resize(context.store.n_chunks);
 }
@@ -161,7 +163,6 @@ void CascadeSearch<Collector>::seed(Worker& worker) {
         is_chunk_done_[chunk] = 1;
         scan_heads(chunk, chunk + 1, kInfinity, worker);
     }
-    score_nearest_bounds(worker);
     flush(worker);
 }
 
@@ -190,50 +191,20 @@ std::vector<std::uint32_t> CascadeSearch<Collector>::nearest_chunks(std::size_t 
     return nearest;
 }
 
-// Scores the rows with the lowest bounds among the seeds, and keeps the others for flush().
 template <class Collector>
-void CascadeSearch<Collector>::score_nearest_bounds(Worker& worker) {
-    const CodeStore& store = context_.store;
-    std::vector<std::uint32_t>& by_bound = worker.by_bound;
-    by_bound.clear();
-    for (std::uint32_t i = 0; i < worker.count; ++i) {
-        if (context_.selection.allows(store.order[worker.rows[i]])) by_bound.push_back(i);
-    }
-    const std::size_t k = std::min(worker.collector.wanted(), by_bound.size());
-    const auto nth = by_bound.begin() + static_cast<std::ptrdiff_t>(k);
-    std::nth_element(by_bound.begin(), nth, by_bound.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return worker.bounds[a] < worker.bounds[b];
-    });
-    for (auto i = by_bound.begin(); i != nth; ++i) score_row(store.order[worker.rows[*i]], worker);
-    const float limit = coded_.limit(coded_.base_limit(threshold(worker)), 0);
-    std::sort(nth, by_bound.end());
-    std::size_t kept = 0;
-    for (auto i = nth; i != by_bound.end(); ++i) {  // ascending, so that nothing is overwritten
-        if (worker.bounds[*i] > limit) continue;
-        worker.rows[kept] = worker.rows[*i];
-        worker.partials[kept] = worker.partials[*i];
-        worker.bounds[kept] = worker.bounds[*i];
-        ++kept;
-    }
-    worker.cost.skipped[1] += worker.count - k - kept;
-    worker.count = kept;
-}
-
-template <class Collector>
-std::size_t CascadeSearch<Collector>::scan_lines(std::size_t level, std::size_t count, float limit,
-                                                 Worker& worker) {
+std::size_t CascadeSearch<Collector>::scan_lines(std::size_t level, std::size_t first,
+                                                 std::size_t count, float limit, Worker& worker) {
     const CodeLevel& lines = context_.store.levels[level];
     const kernels::KernelTable& table = context_.scorer.table();
     if (!context_.guards.levels.empty() && context_.guards.levels[level].is_guarding()) {
         for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t offset = worker.rows[i] * lines.row_bytes;
+            const std::size_t offset = worker.rows[first + i] * lines.row_bytes;
             if (context_.guards.levels[level].check(offset, lines.row_bytes)) continue;
             is_damaged_ = true;
             return 0;
         }
     }
-    if (level >= coded_.prepared()) coded_.prepare_level(level);
-    const kernels::Survivors kept = worker.survivors(0);
+    const kernels::Survivors kept = worker.survivors(first);
     const std::size_t left =
         family_of(context_.scorer.metric()) == Family::kManhattan
             ? table.scan_sad_lines(coded_.sad_query(level), lines.codes, count, limit, kept)
@@ -245,25 +216,78 @@ std::size_t CascadeSearch<Collector>::scan_lines(std::size_t level, std::size_t 
     return left;
 }
 
-// Takes the buffered survivors through the lines, and scores what is left of them.
+// Takes the buffered survivors through the lines, and scores what is left of them: first those
+// with the lowest bounds, for the threshold that spares most of the others.
 template <class Collector>
 void CascadeSearch<Collector>::flush(Worker& worker) {
+    const std::size_t count = std::exchange(worker.count, 0);
+    const std::size_t first = std::max(kFirstRows, kFirstPerNeighbor * worker.collector.wanted());
+    if (2 * first >= count || worker.collector.wanted() == 0) {
+        settle(0, count, worker);
+        return;
+    }
+    put_lowest_bounds_last(first, count, worker);
+    settle(count - first, first, worker);
+    const float limit = coded_.limit(coded_.base_limit(threshold(worker)), 0);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count - first; ++i) {
+        const float bound = worker.bounds[i];
+        worker.rows[kept] = worker.rows[i];
+        worker.partials[kept] = worker.partials[i];
+        worker.bounds[kept] = bound;
+        kept += !(bound > limit);
+    }
+    worker.cost.skipped[1] += count - first - kept;
+    settle(0, kept, worker);
+}
+
+// Moves so many survivors behind all others.
+template <class Collector>
+void CascadeSearch<Collector>::put_lowest_bounds_last(std::size_t wanted, std::size_t count,
+                                                      Worker& worker) {
+    std::vector<std::uint32_t>& lowest = worker.by_bound;
+    lowest.resize(wanted);
+    std::iota(lowest.begin(), lowest.end(), 0u);
+    const auto is_lower = [&](std::uint32_t a, std::uint32_t b) {
+        return worker.bounds[a] < worker.bounds[b];
+    };
+    std::make_heap(lowest.begin(), lowest.end(), is_lower);
+    float highest = worker.bounds[lowest.front()];
+    for (std::size_t i = wanted; i < count; ++i) {
+        if (!(worker.bounds[i] < highest)) continue;
+        std::pop_heap(lowest.begin(), lowest.end(), is_lower);
+        lowest.back() = static_cast<std::uint32_t>(i);
+        std::push_heap(lowest.begin(), lowest.end(), is_lower);
+        highest = worker.bounds[lowest.front()];
+    }
+    // From the back, so that what is swapped to the front has not been looked at yet.
+    std::sort(lowest.begin(), lowest.end());
+    for (std::size_t i = wanted; i-- > 0;) {
+        const std::size_t to = count - wanted + i, from = lowest[i];
+        std::swap(worker.rows[from], worker.rows[to]);
+        std::swap(worker.partials[from], worker.partials[to]);
+        std::swap(worker.bounds[from], worker.bounds[to]);
+    }
+}
+
+// Takes survivors [first, first + count) through the lines, and scores what is left of them.
+template <class Collector>
+void CascadeSearch<Collector>::settle(std::size_t first, std::size_t count, Worker& worker) {
     const double base = coded_.base_limit(threshold(worker));
-    std::size_t count = worker.count;
-    worker.count = 0;
     for (std::size_t level = 1; level < context_.store.levels.size() && count > 0; ++level) {
         if (level >= coded_.prepared()) coded_.prepare_level(level);
-        count = scan_lines(level, count, coded_.limit(base, level), worker);
+        count = scan_lines(level, first, count, coded_.limit(base, level), worker);
     }
-    score_rows(count, base, worker);
+    score_rows(first, count, base, worker);
 }
 
 // The likeliest rows first: they lower the threshold, and spare the others.
 template <class Collector>
-void CascadeSearch<Collector>::score_rows(std::size_t count, double base, Worker& worker) {
+void CascadeSearch<Collector>::score_rows(std::size_t first, std::size_t count, double base,
+                                          Worker& worker) {
     const std::size_t last = context_.store.levels.size() - 1;
     worker.by_bound.resize(count);
-    std::iota(worker.by_bound.begin(), worker.by_bound.end(), 0u);
+    std::iota(worker.by_bound.begin(), worker.by_bound.end(), static_cast<std::uint32_t>(first));
     std::sort(
         worker.by_bound.begin(), worker.by_bound.end(),
         [&](std::uint32_t a, std::uint32_t b) { return worker.bounds[a] < worker.bounds[b]; });

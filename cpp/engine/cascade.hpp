@@ -56,9 +56,10 @@ class CascadeSearch {
     float threshold() const noexcept { return shared_.value(); }
 
  private:
-    static constexpr std::size_t kRunChunks = 16;   // scanned in one call of a kernel
-    static constexpr std::size_t kCapacity = 4096;  // survivors that wait for their lines
-    static constexpr std::size_t kFlushAt = 2048;
+    static constexpr std::size_t kRunChunks = 16;  // scanned in one call of a kernel
+    static constexpr std::size_t kFlushAt = 8192;  // survivors that wait for their lines
+    static constexpr std::size_t kFirstRows = 32;  // settled before the others
+    static constexpr std::size_t kFirstPerNeighbor = 4;
     static constexpr std::size_t kSeedRows = 1024;
     static constexpr std::size_t kSeedsPerNeighbor = 4;
 
@@ -89,10 +90,12 @@ class CascadeSearch {
                            Worker& worker);
     void seed(Worker& worker);
     std::vector<std::uint32_t> nearest_chunks(std::size_t count) const;
-    void score_nearest_bounds(Worker& worker);
     void flush(Worker& worker);
-    std::size_t scan_lines(std::size_t level, std::size_t count, float limit, Worker& worker);
-    void score_rows(std::size_t count, double base, Worker& worker);
+    static void put_lowest_bounds_last(std::size_t wanted, std::size_t count, Worker& worker);
+    void settle(std::size_t first, std::size_t count, Worker& worker);
+    std::size_t scan_lines(std::size_t level, std::size_t first, std::size_t count, float limit,
+                           Worker& worker);
+    void score_rows(std::size_t first, std::size_t count, double base, Worker& worker);
     void score_row(std::size_t row, Worker& worker);
     void push_zeros(Worker& worker);
     void weigh(const Worker& worker);

@@ -14,9 +14,6 @@ namespace {
 
 using kernels::kBlockRows;
 
-// What float64 loses in a matrix product and a norm, as a share of |x~|.
-constexpr double kWideSlack = 0x1p-36;
-
 double square(double value) noexcept { return value * value; }
 
 void write_float(std::uint8_t* target, float value) noexcept {
@@ -78,7 +75,7 @@ struct Tail {
 };
 
 Tail tail_of(double rest2, double norm2, double kappa) noexcept {
-    const double error2 = (2.0 * kappa + kWideSlack) * norm2;
+    const double error2 = (2.0 * kappa + kProductLoss) * norm2;
     const double value = static_cast<double>(static_cast<float>(std::sqrt(std::max(rest2, 0.0))));
     double error = std::sqrt(error2);
     if (value > error) error = error2 / value;
@@ -139,7 +136,7 @@ class ValueEncoder {
             const Tail tail = tail_of(rest2, norm2, target_.kappa);
             if (l == 0) after_head = tail;
             largest[l] = std::max(largest[l], std::sqrt(coded.size2));
-            const double error = std::sqrt(coded.lost2) + kWideSlack * std::sqrt(norm2);
+            const double error = std::sqrt(coded.lost2) + kProductLoss * std::sqrt(norm2);
             write_terms(coded, error, tail, norm2, term, tail_at);
         }
         return after_head;
@@ -198,7 +195,7 @@ class ValueEncoder {
             norm2 = std::max(norm2, norms2_[r]);
         }
         target_.radii[number] =
-            rounded_up(std::sqrt(radius2) * (1.0 + kWideSlack) + kWideSlack * std::sqrt(norm2));
+            rounded_up(std::sqrt(radius2) * (1.0 + kSumLoss) + kProductLoss * std::sqrt(norm2));
     }
 
     const CodeTarget& target_;
@@ -235,7 +232,7 @@ class SumEncoder {
             const LevelTarget& to = target_.levels[l];
             const std::size_t position = first_ + r;
             const double size = sum_groups(row, to.level, values.data());
-            const double slack = 0x1p-40 * size;
+            const double slack = kSumLoss * size;
             double lost = 0.0;
             std::uint8_t* term;
             if (l == 0) {
@@ -263,10 +260,13 @@ class SumEncoder {
         for (std::size_t g = 0; g < level.dims; ++g) {
             const std::size_t begin = g * level.group_size;
             const std::size_t end = std::min(begin + level.group_size, dim_);
-            double sum = 0.0;
-            for (std::size_t i = begin; i < end; ++i) sum += row[i];
+            double sum = 0.0, magnitude = 0.0;
+            for (std::size_t i = begin; i < end; ++i) {
+                sum += row[i];
+                magnitude += std::fabs(row[i]);
+            }
             values[g] = sum * target_.unit - level.offsets[g];
-            size += std::fabs(sum * target_.unit) + std::fabs(double{level.offsets[g]});
+            size += magnitude * target_.unit + std::fabs(double{level.offsets[g]});
         }
         return size;
     }

@@ -29,6 +29,7 @@ namespace {
 
 constexpr double kFarthest = 0x1p40;   // of a query, in units of the rows' typical norm
 constexpr double kTiny = 0x1p-100;     // covers what underflows, in the same unit
+constexpr float kTinySquare = 0x1p-147f;  // the same for squares
 constexpr double kLargestCode = 8100;  // 14 bits, less a little for rounding
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -82,7 +83,7 @@ bool CodedQuery::prepare(const float* query) {
     }
     norm2_ = sum_of_squares(centred_.data(), store_.dim);
     input_error_ =
-        0x1p-23 * std::sqrt(norm2_) + 0x1p-48 * (query_norm_ * factor + store_.mean_norm) + kTiny;
+        0x1p-23 * std::sqrt(norm2_) + kSumLoss * (query_norm_ * factor + store_.mean_norm) + kTiny;
     rest2_ = norm2_;
     rest_error_ = 2.0 * store_.kappa * norm2_;
     prepare_level(0);
@@ -117,7 +118,7 @@ void CodedQuery::code_values(std::size_t index) {
     }
     float largest = 0.0f;
     for (std::size_t i = 0; i < level.dims; ++i) largest = std::max(largest, std::fabs(values[i]));
-    part.step = largest > 0.0f ? largest / kLargestCode : 1.0;
+    part.step = std::max(largest / kLargestCode, kSmallestStep);
     const std::size_t bytes = index ? kernels::kLineBytes : level.width;
     part.high.assign(bytes, 0);
     part.low.assign(bytes, 0);
@@ -143,7 +144,7 @@ void CodedQuery::code_values(std::size_t index) {
     part.query.offset = 128 * sum;
 
     rest2_ -= norm2;
-    rest_error_ += (2.0 * std::sqrt(norm2) + error) * error + 0x1p-45 * norm2_;
+    rest_error_ += (2.0 * std::sqrt(norm2) + error) * error + kSumLoss * norm2_;
     const double tail2 = std::max(rest2_, 0.0);
     part.tail = static_cast<double>(static_cast<float>(std::sqrt(tail2)));
     // |a - b| <= |a^2 - b^2| / max(a, b), and its root.
@@ -187,18 +188,21 @@ void CodedQuery::code_sums(std::size_t index) {
     for (std::size_t g = 0; g < level.dims; ++g) {
         const std::size_t first = g * level.group_size;
         const std::size_t last = std::min(first + level.group_size, store_.dim);
-        double sum = 0.0;
-        for (std::size_t i = first; i < last; ++i) sum += query_[i];
+        double sum = 0.0, magnitude = 0.0;
+        for (std::size_t i = first; i < last; ++i) {
+            sum += query_[i];
+            magnitude += std::fabs(query_[i]);
+        }
         const double value = sum * store_.unit - level.offsets[g];
         const double code = std::clamp(std::nearbyint(value / level.step), -128.0, 127.0);
         part.codes[g] = static_cast<std::uint8_t>(static_cast<int>(code) + 128);
         lost += std::fabs(value - code * level.step);
-        size += std::fabs(sum * store_.unit) + std::fabs(double{level.offsets[g]});
+        size += magnitude * store_.unit + std::fabs(double{level.offsets[g]});
     }
     part.sad.codes = part.codes.data();
     part.sad.width = level.width;
     part.sad.row_bytes = level.row_bytes;
-    part.error = lost + 0x1p-40 * size + kTiny;
+    part.error = lost + kSumLoss * size + kTiny;
     part.sad.alpha = rounded_down(-part.error * (1.0 + kSumSlack));
     part.sad.beta = rounded_down(level.step * (1.0 - kSumSlack));
 }
@@ -301,7 +305,7 @@ void CodedQuery::bound_chunks(std::vector<float>& bounds) {
         const float apart = std::max(between - (radii[c] + error), 0.0f);
         const float gap = std::max(
             std::max(tail_low - store_.highest_tails[c], store_.lowest_tails[c] - tail_high), 0.0f);
-        bounds[c] = (apart * apart + gap * gap) * (1.0f - slack);
+        bounds[c] = (apart * apart + gap * gap) * (1.0f - slack) - kTinySquare;
     }
 }
 

@@ -23,16 +23,31 @@ constexpr double panel_gamma(std::size_t dim) noexcept {
     return (static_cast<double>(dim) + static_cast<double>(dim) / 32.0 + 64.0) * kUnit;
 }
 
-// The bounds from codes (coded_query.cpp). A row's own error e and the query's e_q add up; their
-// squares are kept apart by (e + e_q)^2 <= (1 + w) e^2 + (1 + 1/w) e_q^2, for any w > 0.
+// The bounds from codes (coded_query.cpp; docs/certificate.md has the proofs). A row's own error e
+// and the query's e_q add up; their squares are kept apart by
+// (e + e_q)^2 <= (1 + w) e^2 + (1 + 1/w) e_q^2, for any w > 0.
 constexpr double kErrorSplit = 0x1p-4;
 
-// What every level of codes takes off its bound for float32 arithmetic, in any order and fused
-// or not, as a share of |q'|^2 + |x'|^2: some 20 operations on values of at most 16 times that,
-// each within 2^-24 of its result.
-constexpr double kBoundSlack = 0x1p-15;
+// What the scans over codes may lose, in any order and fused or not, as a share of the summed
+// magnitudes of what they add up: ten roundings. The kernel tests hold every level to it.
+constexpr double kCodeRoundings = 10 * 0x1p-24;
 
-// The same for bounds that are sums of |terms| (Manhattan): a share of the sum itself.
+// What every level of codes takes off its bound for that, and for three terms that are float32
+// themselves, as a share of |q'|^2 + |x'|^2. Where a bound can exceed a limit at all, the
+// magnitudes are at most 22 times that.
+constexpr double kBoundSlack = 0x1p-15;
+static_assert(22 * (kCodeRoundings + 3 * 0x1p-24) <= kBoundSlack);
+
+// The same for bounds that are sums of |terms| (Manhattan): a share of each term.
 constexpr double kSumSlack = 0x1p-19;
+static_assert(3 * kCodeRoundings <= kSumSlack);
+
+// What float64 loses in a sum or a norm of up to 2^16 terms, as a share of their magnitudes, and
+// in the product of a vector with 1024 rows of P, as a share of the vector's norm.
+constexpr double kSumLoss = 0x1p-40;
+constexpr double kProductLoss = 0x1p-30;
+
+// No step is smaller: products of two steps are normal floats.
+constexpr double kSmallestStep = 0x1p-60;
 
 }  // namespace lookalike::engine

@@ -1,6 +1,7 @@
 // The rows of a group wherever and however they lie: any element type, any strides.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -28,7 +29,8 @@ class RowSource {
     // Asks the memory for the start of a row; the hardware then follows.
     void prefetch(std::size_t row) const noexcept {
         const std::byte* start = data_ + static_cast<std::ptrdiff_t>(row) * row_stride_;
-        for (std::size_t i = 0; i < kPrefetchedLines; ++i) __builtin_prefetch(start + 64 * i);
+        const std::size_t lines = std::min(kPrefetchedLines, (row_bytes() + 63) / 64);
+        for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(start + 64 * i);
     }
 
     // Are blocks views of the group itself, not converted copies?
@@ -44,7 +46,7 @@ class RowSource {
                 std::vector<float>& buffer) const;
 
  private:
-    static constexpr std::size_t kPrefetchedLines = 8;
+    static constexpr std::size_t kPrefetchedLines = 24;
 
     bool is_dense() const noexcept;  // the elements of a row lie side by side
 

@@ -286,7 +286,8 @@ class SegmentCall {
         const std::size_t threads =
             threads_for(static_cast<double>(allowed.size() * bytes), n_threads_);
         std::vector<std::vector<float>> buffers(threads);
-        for (std::size_t q = 0; q < queries.count && goes_on(); ++q) {
+        for (std::size_t q = 0; q < queries.count; ++q) {
+            if (!outcome_.is_complete || outcome_.is_damaged) return;
             const Query query = scorer_.prepare(queries.values + q * rows_.dim());
             std::vector<Collector> collectors(threads, empty_);
             FirstBadRow bad;
@@ -313,6 +314,7 @@ class SegmentCall {
             outcome_.bad_row = std::min(outcome_.bad_row, bad.row());
             outcome_.cost.rows_scored += allowed.size();
             outcome_.cost.bytes_read += allowed.size() * bytes;
+            if (outcome_.bad_row != kNoRow) continue;  // another query's may come before it
             if (!goes_on()) return;
             for (std::size_t t = 1; t < threads; ++t) collectors[0].merge(collectors[t]);
             take_(q, collectors[0].take_sorted());

@@ -72,7 +72,7 @@ std::size_t scan_heads(const CodeQuery& query, const std::uint8_t* blocks, std::
 
 std::size_t scan_lines(const CodeQuery& query, const std::uint8_t* lines, std::size_t count,
                        float limit, Survivors kept) noexcept {
-    constexpr std::size_t kAhead = 8;
+    constexpr std::size_t kAhead = 24;
     std::size_t n = 0;
     for (std::size_t i = 0; i < count; ++i) {
         if (i + kAhead < count) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lookalike.index.plain import PlainSearcher
+from lookalike.index.certified import CertifiedSearcher, encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,9 +100,9 @@ def build_codes(
     progress: ProgressCallback,
 ) -> Codes | None:
     """Return what searching these rows needs to be fast; None where plain scans are best."""
-    del metric, alive, n_threads
+    made = encode(rows, metric, alive=alive, n_threads=n_threads, progress=progress)
     progress(rows.shape[0], rows.shape[0])
-    return None
+    return None if made is None else Codes(*made)
 
 
 def load_codes(arrays: dict[str, NDArray[Any]], plan: Any) -> Codes:  # noqa: ANN401 - JSON
@@ -132,5 +132,6 @@ def make_searcher(
         Where rows (section ``rows``) and codes (``codes.<name>``) are mapped from: a block
         must be verified before anything of it is used.
     """
-    del codes
-    return PlainSearcher(rows, metric, keys, file)
+    if codes is None:
+        return CertifiedSearcher(rows, metric, keys, None, None, file)
+    return CertifiedSearcher(rows, metric, keys, codes.arrays, codes.plan, file)

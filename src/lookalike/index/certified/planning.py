@@ -21,12 +21,13 @@ LINE_BYTES = 64
 MOST_WIDTH = 2048
 _WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
 _TERM_BYTES = 8  # of a row in a block
-#: As in cpp/engine/cascade.cpp.
-_LINE_EFFORT = 2.5
-_ROW_EFFORT = 1.5
-_SUM_LINE_EFFORT = 1.5  # several lines side by side
-#: What a survivor costs beside its bytes, in the same unit: a score and its bookkeeping.
-_ROW_OVERHEAD = 2000.0
+_CHUNK_ROWS = 64
+#: As in cpp/engine/cascade.cpp: what a byte costs that is not streamed.
+_LINE_EFFORT = 6.0
+_SUM_LINE_EFFORT = 2.0  # several lines side by side
+_ROW_EFFORT = 3.0
+_ROW_OVERHEAD = 6000.0
+_ROTATION_EFFORT = 0.6  # streamed from a cache
 #: Codes must be this much cheaper than reading every row.
 _LEAST_GAIN = 0.8
 #: Codes and projection, as a share of the rows as float32.
@@ -94,7 +95,7 @@ class Costs:
 
     def of_rotation(self, dims: int) -> float:
         """Return the cost of rotating the query, spread over the rows."""
-        return 4.0 * dims * self.dim / self.n
+        return _ROTATION_EFFORT * 4.0 * dims * self.dim / self.n
 
     def fits(self, layout: Layout) -> bool:
         """Tell whether the codes take little enough memory."""
@@ -106,6 +107,7 @@ class Costs:
 def choose_layout(
     costs: Costs,
     rotated_shares: Mapping[int, float],
+    chunk_shares: Mapping[int, float],
     plain_share: float,
 ) -> Layout | None:
     """Return the cheapest layout; None where reading the rows is about as cheap.
@@ -115,13 +117,17 @@ def choose_layout(
     costs : Costs
     rotated_shares : mapping of int to float
         Rotated dimensions read -> share of rows left: :func:`survival.shares_left`.
+    chunk_shares : mapping of int to float
+        Dimensions of a head -> share of rows in chunks that are left:
+        :func:`chunks.chunk_shares`; for other heads, that of the next narrower one.
     plain_share : float
         The share that is left where all dimensions are coded as they are.
     """
+    chunk_shares = {0: 1.0, **chunk_shares}
     candidates = [_unrotated(costs, plain_share)]
     for width in {*_WIDTHS, max(rotated_shares)}:
         if width in rotated_shares and width <= MOST_WIDTH:
-            candidates.extend(_with_head(costs, rotated_shares, width))
+            candidates.extend(_with_head(costs, rotated_shares, chunk_shares, width))
     fitting = [layout for layout in candidates if layout is not None and costs.fits(layout)]
     if not fitting:
         return None
@@ -136,11 +142,15 @@ def _unrotated(costs: Costs, left: float) -> Layout | None:
     return Layout(False, costs.dim, (), cost, (left,))
 
 
-def _with_head(costs: Costs, shares: Mapping[int, float], head: int) -> list[Layout]:
+def _with_head(
+    costs: Costs, shares: Mapping[int, float], chunk_shares: Mapping[int, float], head: int
+) -> list[Layout]:
     """Return the layouts with this head and ever more lines."""
     most_dims = max(shares)
     left = shares[head]
-    cost = -(-head // 4) * 4 + _TERM_BYTES + costs.of_rotation(head)
+    scanned = chunk_shares[max((dims for dims in chunk_shares if dims <= head), default=0)]
+    row = -(-head // 4) * 4 + _TERM_BYTES
+    cost = scanned * row + row / _CHUNK_ROWS + costs.of_rotation(head)
     lines: tuple[int, ...] = ()
     expected: tuple[float, ...] = (left,)
     layouts = [Layout(True, head, lines, cost + left * costs.of_row(), expected)]

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike.index.certified.memory import aligned
 from lookalike.index.cost import BadRowError, Cost
 from lookalike.kernels import _compiled, active
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
 
     from lookalike.core.types import BoolArray, Float32Array, Int64Array, NumberArray
     from lookalike.metrics import Metric
     from lookalike.storage.sections import SectionFile
 
+    _Guard: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.uint8]]
+
 __all__ = ["CertifiedSearcher"]
+
+_CODES = "codes."
 
 
 class CertifiedSearcher:
@@ -49,16 +56,19 @@ class CertifiedSearcher:
         codes = None if arrays is None or plan is None else _as_stored(arrays, plan)
         rows_guard = level_guards = None
         if file is not None:
-            blocks = file.blocks("rows")
-            rows_guard = (blocks.crc32, blocks.verified)
-            if plan is not None:
-                level_guards = [
-                    (checks.crc32, checks.verified)
-                    for checks in (
-                        file.blocks(f"codes.level{number}") for number in range(len(plan["levels"]))
-                    )
-                ]
+            rows_guard = _guard(file, "rows")
+            if plan is not None and _CODES + "level0" in file.names:
+                level_guards = self._guard_codes(file, plan)
         self._segment = _compiled.Segment(rows, metric.code, keys, codes, rows_guard, level_guards)
+
+    @staticmethod
+    def _guard_codes(file: SectionFile, plan: dict[str, Any]) -> list[_Guard]:
+        """Verify what every search reads whole; return the guards of what it reads in parts."""
+        levels = [f"{_CODES}level{number}" for number in range(len(plan["levels"]))]
+        for name in file.names:
+            if name.startswith(_CODES) and name not in levels:
+                file.check(name)
+        return [_guard(file, name) for name in levels]
 
     def nearest(
         self,
@@ -113,14 +123,23 @@ class CertifiedSearcher:
         if self._file is None:
             raise AssertionError("a segment in memory has no checksums")
         for name in self._file.names:
-            if name == "rows" or name.startswith("codes."):
+            if name == "rows" or name.startswith(_CODES):
                 self._file.check(name)  # raises, naming the block
+
+
+def _guard(file: SectionFile, name: str) -> _Guard:
+    blocks = file.blocks(name)
+    return blocks.crc32, blocks.verified
 
 
 def _as_stored(arrays: dict[str, NDArray[Any]], plan: dict[str, Any]) -> dict[str, Any]:
     """Return the codes as the compiled engine reads them."""
     levels = [
-        {**level, "codes": arrays[f"level{number}"], "offsets": arrays.get(f"offsets{number}")}
+        {
+            **level,
+            "codes": aligned(arrays[f"level{number}"]),
+            "offsets": arrays.get(f"offsets{number}"),
+        }
         for number, level in enumerate(plan["levels"])
     ]
     return {**plan, **arrays, "projection": arrays.get("projection"), "levels": levels}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike.index.certified.memory import allocate
 from lookalike.index.certified.ordering import clustered_order
 from lookalike.index.certified.planning import MOST_WIDTH, choose_sums
 from lookalike.kernels import _compiled
@@ -159,9 +160,14 @@ def _write(
     order = _order(prepared)
     n_chunks = -(-n // _compiled.CHUNK_ROWS)
     block_bytes = _compiled.BLOCK_ROWS * (layout.widths[0] + 4)
+    sizes = {
+        "level0": -(-n // _compiled.BLOCK_ROWS) * block_bytes,
+        "centres": -(-n_chunks // _compiled.BLOCK_ROWS) * block_bytes,
+    }
+    for number, row_bytes in enumerate(layout.row_bytes[1:], start=1):
+        sizes[f"level{number}"] = n * row_bytes
     arrays: dict[str, NDArray[Any]] = {
-        "level0": np.zeros(-(-n // _compiled.BLOCK_ROWS) * block_bytes, dtype=np.uint8),
-        "centres": np.zeros(-(-n_chunks // _compiled.BLOCK_ROWS) * block_bytes, dtype=np.uint8),
+        **allocate(sizes),
         "radii": np.zeros(n_chunks, dtype=np.float32),
         "order": order.astype(np.uint32),
         "uncoded": prepared.uncoded,
@@ -171,8 +177,6 @@ def _write(
     for number, (sums, width, row_bytes) in enumerate(
         zip(levels, layout.widths, layout.row_bytes, strict=True)
     ):
-        if number:
-            arrays[f"level{number}"] = np.zeros(n * row_bytes, dtype=np.uint8)
         arrays[f"offsets{number}"] = sums.offsets
         dims = sums.offsets.size
         codes = arrays[f"level{number}"]

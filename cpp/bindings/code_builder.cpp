@@ -101,6 +101,13 @@ void bind_code_builder(nb::module_& m) {
     m.attr("LINE_CODES") = kernels::kLineCodes;
     m.attr("LINE_BYTES") = kernels::kLineBytes;
     m.attr("GUARDED_BYTES") = engine::kGuardedBytes;
+    m.attr("ERROR_SPLIT") = engine::kErrorSplit;
+    m.attr("CODE_ROUNDINGS") = engine::kCodeRoundings;
+    m.attr("BOUND_SLACK") = engine::kBoundSlack;
+    m.attr("SUM_SLACK") = engine::kSumSlack;
+    m.attr("SUM_LOSS") = engine::kSumLoss;
+    m.attr("PRODUCT_LOSS") = engine::kProductLoss;
+    m.attr("SMALLEST_STEP") = engine::kSmallestStep;
     m.def("crc32", [](In<std::uint8_t, 1> bytes) {
         const nb::gil_scoped_release released;
         return engine::crc32(bytes.data(), bytes.shape(0));

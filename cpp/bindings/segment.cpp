@@ -4,12 +4,14 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "../engine/error_bounds.hpp"
 #include "../engine/segment.hpp"
 #include "../kernels/dispatch.hpp"
 #include "arrays.hpp"
@@ -163,6 +165,7 @@ class PySegment {
         const std::size_t blocks = (store.n + kBlockRows - 1) / kBlockRows;
         const std::size_t centre_blocks = (store.n_chunks + kBlockRows - 1) / kBlockRows;
         const std::size_t floats = is_manhattan ? 1 : 2;
+        std::size_t next = 0;
         for (const nb::handle item : nb::cast<nb::list>(codes["levels"])) {
             const nb::dict level = nb::cast<nb::dict>(item);
             engine::CodeLevel to{};
@@ -174,8 +177,11 @@ class PySegment {
             to.largest = number<double>(level, "largest");
             to.group_size = number<std::size_t>(level, "group_size");
             const bool is_head = store.levels.empty();
-            require(to.dims <= to.width && to.dims > 0 && to.step > 0.0 && to.width <= 2048,
+            require(to.dims <= to.width && to.dims > 0 && to.step >= engine::kSmallestStep &&
+                        to.width <= 2048 && to.row_bytes <= 4096,
                     "a level that cannot be");
+            require(is_manhattan || to.first == next, "levels with a gap");
+            next += to.dims;
             require(is_head ? to.width % (is_manhattan ? 8 : 4) == 0
                     : is_manhattan
                         ? to.row_bytes % 64 == 0 && to.width + sizeof(float) <= to.row_bytes
@@ -210,8 +216,12 @@ class PySegment {
         }
         store.uncoded = uncoded.data();
         store.n_uncoded = uncoded.shape(0);
-        store.zeros = zeros.data();
-        store.n_zeros = zeros.shape(0);
+        zeros_.assign(zeros.data(), zeros.data() + zeros.shape(0));
+        std::sort(zeros_.begin(), zeros_.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return keys_ ? keys_->data()[a] < keys_->data()[b] : a < b;
+        });
+        store.zeros = zeros_.data();
+        store.n_zeros = zeros_.size();
         if (!is_manhattan) read_projection(codes, store);
         return store;
     }
@@ -262,6 +272,7 @@ class PySegment {
     GroupArray rows_;
     std::optional<Keys> keys_;
     nb::list held_;
+    std::vector<std::uint32_t> zeros_;  // by key
     std::vector<Bytes> level_codes_;
     std::optional<engine::Segment> segment_;
 };

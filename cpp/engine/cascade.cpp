@@ -25,6 +25,9 @@ std::size_t bytes_of_block(const CodeLevel& head, Family family) noexcept {
     return kernels::kBlockRows * (head.width + floats * sizeof(float));
 }
 
+// In total order: a NaN, which only a forged file can bring, comes first.
+bool is_lower(float a, float b) noexcept { return a < b || (std::isnan(a) && !std::isnan(b)); }
+
 }  // namespace
 
 template <class Collector>
@@ -55,6 +58,9 @@ bool CascadeSearch<Collector>::begin(const float* query, std::size_t index) {
         worker.count = worker.rows_done = 0;
         worker.effort = 0.0;
     }
+    // Rows without codes that no query scores: dead ones, and the zeros of cosine.
+    const CodeStore& codes = context_.store;
+    workers_[0].cost.skipped[0] = context_.source.count() - codes.n - codes.n_uncoded;
     std::fill(is_chunk_done_.begin(), is_chunk_done_.end(), std::uint8_t{0});
     Worker& worker = workers_[0];
     for (std::size_t i = 0; i < context_.store.n_uncoded; ++i) {
@@ -288,9 +294,10 @@ void CascadeSearch<Collector>::score_rows(std::size_t first, std::size_t count, 
     const std::size_t last = context_.store.levels.size() - 1;
     worker.by_bound.resize(count);
     std::iota(worker.by_bound.begin(), worker.by_bound.end(), static_cast<std::uint32_t>(first));
-    std::sort(
-        worker.by_bound.begin(), worker.by_bound.end(),
-        [&](std::uint32_t a, std::uint32_t b) { return worker.bounds[a] < worker.bounds[b]; });
+    std::sort(worker.by_bound.begin(), worker.by_bound.end(),
+              [&](std::uint32_t a, std::uint32_t b) {
+                  return is_lower(worker.bounds[a], worker.bounds[b]);
+              });
     float known = threshold(worker);
     float limit = coded_.limit(base, last);
     for (std::size_t i = 0; i < count && !is_damaged(); ++i) {
@@ -312,7 +319,10 @@ void CascadeSearch<Collector>::score_rows(std::size_t first, std::size_t count, 
 
 template <class Collector>
 void CascadeSearch<Collector>::score_row(std::size_t row, Worker& worker) {
-    if (!context_.selection.allows(row)) return;
+    if (!context_.selection.allows(row)) {
+        ++worker.cost.skipped[0];
+        return;
+    }
     const std::size_t bytes = context_.source.row_bytes();
     if (!context_.guards.rows.check(row * bytes, bytes)) {
         is_damaged_ = true;
@@ -366,6 +376,7 @@ template <class Collector>
 SearchCost CascadeSearch<Collector>::take_cost() {
     SearchCost cost;
     for (Worker& worker : workers_) cost.add(worker.cost);
+    if (has_given_up()) cost.skipped.clear();  // every row is read after all
     return cost;
 }
 

@@ -27,10 +27,10 @@
 namespace lookalike::engine {
 namespace {
 
-constexpr double kFarthest = 0x1p40;   // of a query, in units of the rows' typical norm
-constexpr double kTiny = 0x1p-100;     // covers what underflows, in the same unit
+constexpr double kFarthest = 0x1p40;      // of a query, in units of the rows' typical norm
+constexpr double kTiny = 0x1p-100;        // covers what underflows, in the same unit
 constexpr float kTinySquare = 0x1p-147f;  // the same for squares
-constexpr double kLargestCode = 8100;  // 14 bits, less a little for rounding
+constexpr double kLargestCode = 8100;     // 14 bits, less a little for rounding
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 double square(double value) noexcept { return value * value; }

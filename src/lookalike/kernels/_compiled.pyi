@@ -42,6 +42,20 @@ LINE_BYTES: int = 64
 
 GUARDED_BYTES: int = 65536
 
+ERROR_SPLIT: float = 0.0625
+
+CODE_ROUNDINGS: float = 5.960464477539062e-07
+
+BOUND_SLACK: float = 3.0517578125e-05
+
+SUM_SLACK: float = 1.9073486328125e-06
+
+SUM_LOSS: float = 9.094947017729282e-13
+
+PRODUCT_LOSS: float = 9.313225746154785e-10
+
+SMALLEST_STEP: float = 8.673617379884035e-19
+
 def crc32(arg: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], /) -> int: ...
 
 def encode_values(metric: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], norms2: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], first: int, n: int, levels: Sequence[tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], int, int, int, float]], centres: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], radii: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], lowest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], highest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], epsilon: float, kappa: float, n_threads: int) -> list[float]: ...

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "compare.hpp"
+#include "error_bounds.hpp"
 
 namespace lookalike::compare {
 
@@ -18,8 +19,8 @@ struct Expected {
     double partial_slack, bound_slack;
 };
 
-// At most so many operations lead to a bound, each rounded once or, fused, not at all.
-constexpr double kRoundings = 10 * 0x1p-24;
+// What the certified bounds leave for it.
+constexpr double kRoundings = engine::kCodeRoundings;
 
 struct Found {
     Guarded<std::uint32_t> rows;

@@ -61,5 +61,7 @@ def kappa_of(projection: Float32Array) -> float:
     """Return at least the spectral norm of P P' - I: how far P is from orthonormal rows."""
     wide = projection.astype(np.float64)
     excess = wide @ wide.T - np.eye(wide.shape[0])
-    # Float64 sums are within 1e-12 of exact here; the margin is many times that.
-    return float(np.abs(np.linalg.eigvalsh(excess)).max(initial=0.0)) + 1e-9
+    # A sum of dim products is within dim * 2^-53 of exact, and a matrix of so many such sums
+    # within as many times that; the eigenvalues of one so small lose nothing beside it.
+    margin = 1e-9 + wide.size * 2.0**-53
+    return float(np.abs(np.linalg.eigvalsh(excess)).max(initial=0.0)) + margin

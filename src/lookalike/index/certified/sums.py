@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike.core.errors import RangeError
 from lookalike.index.certified.memory import allocate
 from lookalike.index.certified.ordering import clustered_order
 from lookalike.index.certified.planning import MOST_WIDTH, choose_sums
@@ -35,6 +36,7 @@ _SURVIVAL_QUERIES = 32
 _PLANNED_K = 10
 _GROUP_SIZES = (64, 32, 16, 8, 4, 2, 1)
 _CODE_RANGE = 127
+_LEAST_STEP = 2.0**-60  # kSmallestStep of cpp/engine/error_bounds.hpp
 #: The part of the sampled values that fits the codes; others are clipped.
 _UNCLIPPED = 0.9995
 _ORDER_POINTS = 32
@@ -107,20 +109,23 @@ def _sums_of(values: Float64Array, size: int, unit: float) -> _Sums:
     sums = _grouped(values, size)
     low, high = float(sums.min()), float(sums.max())
     is_integral = bool((np.rint(sums / unit) * unit == sums).all())
-    if is_integral and high - low <= 255 * unit:
+    if is_integral and high - low <= 255 * unit and unit >= _LEAST_STEP:
         # Bytes, such as pixels: with a step of 1 their codes lose nothing.
         offsets = np.full(sums.shape[1], low + 128 * unit, dtype=np.float32)
         return _Sums(size, offsets, unit)
     offsets = np.median(sums, axis=0).astype(np.float32)
     spread = np.quantile(np.abs(sums - offsets), _UNCLIPPED)
-    return _Sums(size, offsets, max(float(spread) / _CODE_RANGE, 2.0**-60))
+    return _Sums(size, offsets, max(float(spread) / _CODE_RANGE, _LEAST_STEP))
 
 
 def _limits(prepared: Preparation, queries: Int64Array, n_threads: int) -> Float64Array:
     with np.errstate(all="ignore"):
         values = prepared.rows[queries].astype(np.float32)
     k = min(_PLANNED_K + 1, prepared.rows.shape[0])  # a stored row is its own nearest
-    found = nearest_batch(values, prepared.rows, k, metric="manhattan", n_threads=n_threads)
+    try:
+        found = nearest_batch(values, prepared.rows, k, metric="manhattan", n_threads=n_threads)
+    except RangeError:  # of rows as queries; what will be asked may be nearer
+        return np.full(queries.size, np.inf)
     limits: Float64Array = found.distances[:, k - 1].astype(np.float64) * prepared.unit
     return limits
 

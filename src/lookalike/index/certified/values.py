@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lookalike.core.errors import RangeError
 from lookalike.index.certified.chunks import chunk_shares
 from lookalike.index.certified.encoder import ValueEncoder
 from lookalike.index.certified.ordering import clustered_order
@@ -95,9 +96,12 @@ def _limits(
     with np.errstate(all="ignore"):
         values = prepared.rows[queries].astype(np.float32)
     k = _PLANNED_K + (name != "inner_product")  # a stored row is its own nearest
-    found = nearest_batch(
-        values, prepared.rows, k, metric=cast("MetricName", name), n_threads=n_threads
-    )
+    try:
+        found = nearest_batch(
+            values, prepared.rows, k, metric=cast("MetricName", name), n_threads=n_threads
+        )
+    except RangeError:  # of rows as queries; what will be asked may be nearer
+        return np.full(queries.size, np.inf)
     kth = found.distances[:, min(k, prepared.rows.shape[0]) - 1].astype(np.float64)
     if name == "euclidean":
         return np.square(kth * prepared.unit)

@@ -100,9 +100,11 @@ def _as_they_are(rows: NumberArray, vectors: object) -> NumberArray:
 def _automatic(before: Snapshot, n: int) -> tuple[IdKind | None, IdArray]:
     if before.id_kind not in (None, "integer"):
         raise IdTypeError(f"this index has ids of type {before.id_kind}: ids must be given")
+    if n == 0:
+        return None, no_ids(before.id_kind)
     if before.next_id + n - 1 > _LARGEST_ID:
         raise ParameterError(f"automatic ids are used up at {before.next_id}; give ids")
-    return ("integer" if n else None), np.arange(n, dtype=np.int64) + before.next_id
+    return "integer", np.arange(n, dtype=np.int64) + before.next_id
 
 
 def _require_one_each(ids: IdArray, n: int) -> None:
@@ -155,7 +157,7 @@ def _appended(
 
 
 def _extended(before: Snapshot, kind: IdKind | None, ids: IdArray) -> IdTable:
-    if before.id_kind is None:
+    if before.n_slots == 0:
         return table_of(kind, ids)
     table = before.table
     if table.n != before.n_slots:  # a write was interrupted, and left ids nobody has seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, Self
 
-from lookalike.core.errors import ParameterError
+from lookalike.core.errors import IdTypeError, ParameterError
 from lookalike.core.options import as_k, as_recall, as_threads
 from lookalike.core.progress import Progress, as_progress
 from lookalike.index.changes import added, removed, upserted
@@ -19,7 +19,7 @@ from lookalike.metrics import resolve
 
 if TYPE_CHECKING:
     import os
-    from typing import SupportsIndex
+    from typing import SupportsFloat, SupportsIndex
 
     from numpy.typing import ArrayLike
 
@@ -93,13 +93,14 @@ class Index(Searching):
         return self._snapshot.n_live
 
     def __contains__(self, identity: object) -> bool:
-        if kind_of_type(type(identity)) not in (None, self._snapshot.id_kind):
-            return False
+        now = self._snapshot
         try:
-            kind, ids = as_ids([identity])
-        except TypeError:  # it is no id at all, or one of more than 64 bits
+            one = as_one_id(identity)
+        except IdTypeError:  # it has more than 64 bits
             return False
-        return kind == self._snapshot.id_kind and bool(self._snapshot.find(ids)[0] >= 0)
+        if one is None or kind_of_type(type(one)) != now.id_kind:
+            return False
+        return bool(now.find(as_ids([one])[1])[0] >= 0)
 
     def __repr__(self) -> str:
         now = self._snapshot
@@ -136,7 +137,7 @@ class Index(Searching):
         found = now.read(now.require(*as_ids(ids if one is None else [one])))
         return found if one is None else found[0]
 
-    def explain(self, k: SupportsIndex = 10, recall: float = 1.0) -> str:
+    def explain(self, k: SupportsIndex = 10, recall: SupportsFloat = 1.0) -> str:
         """Return how a search is answered, the memory of each part, and the expected cost."""
         return explained(self._snapshot, as_k(k), as_recall(recall))
 

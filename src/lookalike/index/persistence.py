@@ -104,7 +104,7 @@ def _loaded(file: SectionFile, meta: Mapping[str, Any]) -> Snapshot:
     kind, next_id = meta["id_kind"], _whole(meta, "next_id")
     if kind not in (None, "integer", "string", "uuid"):
         raise ValueError(f"ids of kind {kind!r} are unknown")
-    if dim is not None:
+    if count or dim is not None:
         dim = _whole(meta, "dim")
     if not count:
         return Snapshot(metric, dim, id_kind=kind, next_id=next_id)

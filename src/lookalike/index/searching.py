@@ -40,7 +40,7 @@ class Searching:
         query: ArrayLike,
         k: SupportsIndex = 10,
         *,
-        recall: float = 1.0,
+        recall: SupportsFloat = 1.0,
         where: object = None,
         n_threads: SupportsIndex | None = None,
     ) -> Neighbors:
@@ -106,7 +106,7 @@ class Searching:
         queries: ArrayLike,
         k: SupportsIndex = 10,
         *,
-        recall: float = 1.0,
+        recall: SupportsFloat = 1.0,
         where: object = None,
         n_threads: SupportsIndex | None = None,
     ) -> Neighbors:

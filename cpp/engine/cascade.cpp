@@ -1,5 +1,6 @@
 #include "cascade.hpp"
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -13,8 +14,9 @@ constexpr std::size_t kBlocksAChunk = kChunkRows / kernels::kBlockRows;
 
 // What a byte costs beside one of a streamed head: lines and rows are met at random. Measured
 // with benchmarks/index_bench.py on the machine of its results; used for deciding alone.
-constexpr double kLineEffort = 2.5;
-constexpr double kRowEffort = 1.5;
+constexpr double kLineEffort = 6.0;
+constexpr double kRowEffort = 5.0;
+constexpr std::size_t kRowsAhead = 2;  // asked from the memory before they are scored
 // A search is given up when going on would take longer than reading every row, judged on at
 // least this share of the rows.
 constexpr std::size_t kLeastRowsToJudge = 4096;
@@ -232,48 +234,43 @@ void CascadeSearch<Collector>::flush(Worker& worker) {
         settle(0, count, worker);
         return;
     }
-    put_lowest_bounds_last(first, count, worker);
-    settle(count - first, first, worker);
+    const std::size_t rest = count - put_lowest_bounds_last(first, count, worker);
+    settle(rest, count - rest, worker);
     const float limit = coded_.limit(coded_.base_limit(threshold(worker)), 0);
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < count - first; ++i) {
+    for (std::size_t i = 0; i < rest; ++i) {
         const float bound = worker.bounds[i];
         worker.rows[kept] = worker.rows[i];
         worker.partials[kept] = worker.partials[i];
         worker.bounds[kept] = bound;
         kept += !(bound > limit);
     }
-    worker.cost.skipped[1] += count - first - kept;
+    worker.cost.skipped[1] += rest - kept;
     settle(0, kept, worker);
 }
 
-// Moves so many survivors behind all others.
+// Moves about so many survivors, those with the lowest bounds, behind all others; returns how
+// many. The bound that parts them is found in a sample: it need not be exact.
 template <class Collector>
-void CascadeSearch<Collector>::put_lowest_bounds_last(std::size_t wanted, std::size_t count,
-                                                      Worker& worker) {
-    std::vector<std::uint32_t>& lowest = worker.by_bound;
-    lowest.resize(wanted);
-    std::iota(lowest.begin(), lowest.end(), 0u);
-    const auto is_lower = [&](std::uint32_t a, std::uint32_t b) {
-        return worker.bounds[a] < worker.bounds[b];
-    };
-    std::make_heap(lowest.begin(), lowest.end(), is_lower);
-    float highest = worker.bounds[lowest.front()];
-    for (std::size_t i = wanted; i < count; ++i) {
-        if (!(worker.bounds[i] < highest)) continue;
-        std::pop_heap(lowest.begin(), lowest.end(), is_lower);
-        lowest.back() = static_cast<std::uint32_t>(i);
-        std::push_heap(lowest.begin(), lowest.end(), is_lower);
-        highest = worker.bounds[lowest.front()];
+std::size_t CascadeSearch<Collector>::put_lowest_bounds_last(std::size_t wanted, std::size_t count,
+                                                             Worker& worker) {
+    constexpr std::size_t kSample = 512;
+    std::array<float, kSample> sample;
+    const std::size_t step = (count + kSample - 1) / kSample;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count; i += step) sample[size++] = worker.bounds[i];
+    const auto nth = sample.begin() + static_cast<std::ptrdiff_t>(size * wanted / count);
+    std::nth_element(sample.begin(), nth, sample.begin() + static_cast<std::ptrdiff_t>(size));
+    const float most = *nth;
+    std::size_t end = count;
+    for (std::size_t i = count; i-- > 0;) {
+        if (!(worker.bounds[i] <= most)) continue;
+        --end;
+        std::swap(worker.rows[i], worker.rows[end]);
+        std::swap(worker.partials[i], worker.partials[end]);
+        std::swap(worker.bounds[i], worker.bounds[end]);
     }
-    // From the back, so that what is swapped to the front has not been looked at yet.
-    std::sort(lowest.begin(), lowest.end());
-    for (std::size_t i = wanted; i-- > 0;) {
-        const std::size_t to = count - wanted + i, from = lowest[i];
-        std::swap(worker.rows[from], worker.rows[to]);
-        std::swap(worker.partials[from], worker.partials[to]);
-        std::swap(worker.bounds[from], worker.bounds[to]);
-    }
+    return count - end;
 }
 
 // Takes survivors [first, first + count) through the lines, and scores what is left of them.
@@ -298,6 +295,10 @@ void CascadeSearch<Collector>::score_rows(std::size_t first, std::size_t count, 
               [&](std::uint32_t a, std::uint32_t b) {
                   return is_lower(worker.bounds[a], worker.bounds[b]);
               });
+    const auto prefetch = [&](std::size_t i) {
+        context_.source.prefetch(context_.store.order[worker.rows[worker.by_bound[i]]]);
+    };
+    for (std::size_t i = 0; i < std::min(kRowsAhead, count); ++i) prefetch(i);
     float known = threshold(worker);
     float limit = coded_.limit(base, last);
     for (std::size_t i = 0; i < count && !is_damaged(); ++i) {
@@ -306,9 +307,7 @@ void CascadeSearch<Collector>::score_rows(std::size_t first, std::size_t count, 
             worker.cost.skipped[last + 1] += count - i;
             return;
         }
-        if (i + 1 < count) {
-            context_.source.prefetch(context_.store.order[worker.rows[worker.by_bound[i + 1]]]);
-        }
+        if (i + kRowsAhead < count) prefetch(i + kRowsAhead);
         score_row(context_.store.order[worker.rows[at]], worker);
         if (const float now = threshold(worker); now != known) {
             known = now;

@@ -59,7 +59,7 @@ class CascadeSearch {
     static constexpr std::size_t kRunChunks = 16;  // scanned in one call of a kernel
     static constexpr std::size_t kFlushAt = 8192;  // survivors that wait for their lines
     static constexpr std::size_t kFirstRows = 32;  // settled before the others
-    static constexpr std::size_t kFirstPerNeighbor = 4;
+    static constexpr std::size_t kFirstPerNeighbor = 2;
     static constexpr std::size_t kSeedRows = 1024;
     static constexpr std::size_t kSeedsPerNeighbor = 4;
 
@@ -91,7 +91,8 @@ class CascadeSearch {
     void seed(Worker& worker);
     std::vector<std::uint32_t> nearest_chunks(std::size_t count) const;
     void flush(Worker& worker);
-    static void put_lowest_bounds_last(std::size_t wanted, std::size_t count, Worker& worker);
+    static std::size_t put_lowest_bounds_last(std::size_t wanted, std::size_t count,
+                                              Worker& worker);
     void settle(std::size_t first, std::size_t count, Worker& worker);
     std::size_t scan_lines(std::size_t level, std::size_t first, std::size_t count, float limit,
                            Worker& worker);

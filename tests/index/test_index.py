@@ -472,6 +472,29 @@ def test_build_merges_copied_rows_and_leaves_those_of_the_caller(rng: np.random.
     assert index.get(3000).tolist() == given[0].tolist()
 
 
+def test_rows_that_are_all_removed_do_not_keep_others_apart() -> None:
+    index = la.Index("euclidean")
+    index.add(np.ones((5, 2)))
+    index.add(np.ones((3, 2)), copy=False)
+    index.add(np.ones((5, 2)))
+    index.remove([5, 6, 7])
+    version = index.build().version
+    assert [segment.n for segment in index._snapshot.segments] == [10]
+    assert index.build().version == version
+    index.remove(range(10, 13))
+    assert index.ids.tolist() == [0, 1, 2, 3, 4, 8, 9]
+
+
+def test_spare_memory_goes_with_the_segment_that_it_belongs_to() -> None:
+    index = la.Index("euclidean")
+    index.add(np.ones((3, 2)), copy=False)
+    index.add(np.ones((2, 2)))
+    index.remove([3, 4])
+    index.build()
+    index.add([[7, 8]])
+    assert index.get([0, 5]).tolist() == [[1, 1], [7, 8]]
+
+
 def test_a_large_prepared_segment_is_not_prepared_again_for_a_few_rows() -> None:
     index = la.Index("euclidean")
     index.add(np.ones((1000, 2)))

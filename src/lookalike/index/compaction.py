@@ -83,9 +83,11 @@ def _built(
 
 
 def _runs(snapshot: Snapshot) -> list[_Run]:
-    runs: list[_Run] = []
+    # Those without a live row go first of all: they must not keep their neighbours apart.
+    runs: list[_Run] = [([part], True) for part in snapshot.segments if part.n_live == 0]
+    n_dead = len(runs)
     run: list[Segment] = []  # from the last to the first
-    for segment in reversed(snapshot.segments):
+    for segment in reversed([part for part in snapshot.segments if part.n_live]):
         weight = sum(later.n_live for later in run)
         rows = segment.rows
         joins = not rows.is_built or segment.n_live <= _WORTH_MERGING * weight
@@ -98,7 +100,7 @@ def _runs(snapshot: Snapshot) -> list[_Run]:
             run = []
     if run:
         runs.append(_run_of(run))
-    return runs[::-1]
+    return runs[:n_dead] + runs[n_dead:][::-1]
 
 
 def _run_of(run: list[Segment]) -> _Run:
@@ -116,7 +118,7 @@ def _rewritten(snapshot: Snapshot, runs: list[_Run]) -> Snapshot:
     """Return the same version and rows in fewer segments, without the dead of some."""
     segments: list[Segment] = []
     kept: list[Int64Array] = []
-    start, spare = 0, None
+    start = 0
     for run, is_copied in runs:
         if not is_copied:
             (segment,) = run
@@ -124,10 +126,11 @@ def _rewritten(snapshot: Snapshot, runs: list[_Run]) -> Snapshot:
         else:
             kept.extend(part.start + part.live_rows() for part in run)
             segment = _copy_of(run)
-        spare = None if is_copied else snapshot.spare
         if segment.n:
             segments.append(segment.at(start))
             start += segment.n
+    is_last_kept = bool(segments) and segments[-1].rows is snapshot.segments[-1].rows
+    spare = snapshot.spare if is_last_kept else None
     table = snapshot.table
     if start < snapshot.n_slots:
         table = table.kept(np.concatenate(kept))

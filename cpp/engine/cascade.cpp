@@ -48,9 +48,9 @@ CascadeSearch<Collector>::CascadeSearch(const CascadeContext& context, const Col
 }
 
 template <class Collector>
-bool CascadeSearch<Collector>::begin(const float* query, std::size_t index) {
+bool CascadeSearch<Collector>::begin(const float* query, std::size_t index, const float* rotated) {
     shared_.reset(context_.selection.limit(index));
-    if (!coded_.prepare(query)) return false;
+    if (!coded_.prepare(query, rotated)) return false;
     query_ = context_.scorer.prepare(query);
     has_given_up_ = false;
     for (Worker& worker : workers_) {
@@ -77,18 +77,6 @@ bool CascadeSearch<Collector>::begin(const float* query, std::size_t index) {
 template <class Collector>
 void CascadeSearch<Collector>::prepare_for_workers() {
     coded_.prepare_level(context_.store.levels.size() - 1);
-}
-
-template <class Collector>
-double CascadeSearch<Collector>::bytes_ahead() const {
-    const float limit = coded_.chunk_limit(coded_.base_limit(shared_.value()));
-    std::size_t chunks = 0;
-    for (std::size_t c = 0; c < context_.store.n_chunks; ++c) {
-        chunks += !is_chunk_done_[c] && !(chunk_bounds_[c] > limit);
-    }
-    const Family family = family_of(context_.scorer.metric());
-    return static_cast<double>(chunks * kBlocksAChunk *
-                               bytes_of_block(context_.store.levels[0], family));
 }
 
 template <class Collector>
@@ -129,8 +117,7 @@ std::size_t CascadeSearch<Collector>::scan_heads(std::size_t first_chunk, std::s
 }
 
 template <class Collector>
-void CascadeSearch<Collector>::scan(std::size_t first, std::size_t last, std::size_t w,
-                                    bool is_last) {
+void CascadeSearch<Collector>::scan(std::size_t first, std::size_t last, std::size_t w) {
     if (has_given_up() || is_damaged()) return;
     Worker& worker = workers_[w];
     float known = threshold(worker);
@@ -159,8 +146,12 @@ void CascadeSearch<Collector>::scan(std::size_t first, std::size_t last, std::si
         }
     }
     worker.rows_done += rows_between(first, last);
-    if (is_last) flush(worker);
     weigh(worker);
+}
+
+template <class Collector>
+void CascadeSearch<Collector>::finish(std::size_t w) {
+    if (!has_given_up() && !is_damaged()) flush(workers_[w]);
 }
 
 // The nearest rows are probably in the nearest chunks: their distances make a threshold.
@@ -366,6 +357,7 @@ void CascadeSearch<Collector>::push_zeros(Worker& worker) {
 template <class Collector>
 std::vector<Match> CascadeSearch<Collector>::answer() {
     Worker& whole = workers_[0];
+    for (std::size_t w = 0; w < workers_.size(); ++w) finish(w);
     for (std::size_t w = 1; w < workers_.size(); ++w) whole.collector.merge(workers_[w].collector);
     push_zeros(whole);
     return whole.collector.take_sorted();

@@ -34,16 +34,16 @@ class CascadeSearch {
 
     // Bounds the chunks and finds a first threshold in the nearest of them. False if the codes
     // cannot bound distances to this query.
-    bool begin(const float* query, std::size_t index);
+    bool begin(const float* query, std::size_t index, const float* rotated = nullptr);
 
     // Call before several workers scan at a time.
     void prepare_for_workers();
 
-    // Bytes of heads in chunks that are not excluded yet.
-    double bytes_ahead() const;
+    // Searches chunks [first, last).
+    void scan(std::size_t first, std::size_t last, std::size_t worker);
 
-    // Searches chunks [first, last). `is_last` also settles what is still buffered.
-    void scan(std::size_t first, std::size_t last, std::size_t worker, bool is_last);
+    // Settles what a worker still holds back.
+    void finish(std::size_t worker);
 
     // The matches so far, and what they cost. Once.
     std::vector<Match> answer();

@@ -49,8 +49,9 @@ double sum_of_squares(const float* values, std::size_t count) noexcept {
 
 }  // namespace
 
-bool CodedQuery::prepare(const float* query) {
+bool CodedQuery::prepare(const float* query, const float* rotated) {
     query_ = query;
+    rotated_ = rotated;
     prepared_ = 0;
     parts_.resize(store_.levels.size());
     if (family_ == Family::kManhattan) {
@@ -62,31 +63,36 @@ bool CodedQuery::prepare(const float* query) {
         prepare_level(0);
         return true;
     }
-    query_norm_ = std::sqrt(sum_of_squares(query, store_.dim));
-    const bool is_normalised = family_ == Family::kProduct || scorer_.metric() == Metric::kCosine;
-    if (is_normalised && query_norm_ == 0.0) return false;
-    const double factor = is_normalised ? 1.0 / query_norm_ : store_.unit;
-    if (!(query_norm_ * factor < kFarthest)) return false;
-    const float* mean = store_.mean;
     centred_.resize(store_.dim);
-    shift_ = 0.0;
-    if (family_ == Family::kProduct) {
-        for (std::size_t i = 0; i < store_.dim; ++i) {
-            const double value = query[i] * factor;
-            shift_ += value * mean[i];
-            centred_[i] = static_cast<float>(value);
-        }
-    } else {
-        for (std::size_t i = 0; i < store_.dim; ++i) {
-            centred_[i] = static_cast<float>(query[i] * factor - mean[i]);
-        }
-    }
+    if (!centre(query, centred_.data())) return false;
     norm2_ = sum_of_squares(centred_.data(), store_.dim);
     input_error_ =
-        0x1p-23 * std::sqrt(norm2_) + kSumLoss * (query_norm_ * factor + store_.mean_norm) + kTiny;
+        0x1p-23 * std::sqrt(norm2_) + kSumLoss * (query_norm_ * factor_ + store_.mean_norm) + kTiny;
     rest2_ = norm2_;
     rest_error_ = 2.0 * store_.kappa * norm2_;
     prepare_level(0);
+    return true;
+}
+
+bool CodedQuery::centre(const float* query, float* y) {
+    query_norm_ = std::sqrt(sum_of_squares(query, store_.dim));
+    const bool is_normalised = family_ == Family::kProduct || scorer_.metric() == Metric::kCosine;
+    if (is_normalised && query_norm_ == 0.0) return false;
+    factor_ = is_normalised ? 1.0 / query_norm_ : store_.unit;
+    if (!(query_norm_ * factor_ < kFarthest)) return false;
+    const float* mean = store_.mean;
+    shift_ = 0.0;
+    if (family_ == Family::kProduct) {
+        for (std::size_t i = 0; i < store_.dim; ++i) {
+            const double value = query[i] * factor_;
+            shift_ += value * mean[i];
+            y[i] = static_cast<float>(value);
+        }
+    } else {
+        for (std::size_t i = 0; i < store_.dim; ++i) {
+            y[i] = static_cast<float>(query[i] * factor_ - mean[i]);
+        }
+    }
     return true;
 }
 
@@ -106,7 +112,12 @@ void CodedQuery::code_values(std::size_t index) {
     Part& part = parts_[index];
     const float* values = centred_.data() + level.first;
     double error = input_error_;
-    if (store_.projection) {
+    if (store_.projection && rotated_) {
+        values = rotated_ + level.first;
+        error += rotation_gamma(store_.dim) * std::sqrt(static_cast<double>(level.dims) * norm2_) *
+                     (1.0 + store_.kappa) +
+                 kTiny;
+    } else if (store_.projection) {
         values_.resize(level.dims);
         scorer_.table().dot_f32(centred_.data(), store_.projection + level.first * store_.dim,
                                 level.dims, store_.dim, static_cast<std::ptrdiff_t>(store_.dim),

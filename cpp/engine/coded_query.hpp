@@ -16,7 +16,12 @@ class CodedQuery {
 
     // Takes a query and codes its head. False if the codes cannot bound distances to it (it is
     // out of proportion to the rows, or has no direction): then the rows themselves are scanned.
-    bool prepare(const float* query);
+    // `rotated`, where given, is P applied to what centre() makes of the query, by rotate().
+    bool prepare(const float* query, const float* rotated = nullptr);
+
+    // Writes y, what P is applied to (dim values): unit * q - mean, not centred for the inner
+    // product, normalised for it and for cosine. False if there is no such y.
+    bool centre(const float* query, float* y);
 
     // Codes the query for a level and those before it, once. Not for several threads at a time.
     void prepare_level(std::size_t level);
@@ -67,10 +72,12 @@ class CodedQuery {
     const CodeStore& store_;
     Family family_;
     const float* query_ = nullptr;
+    const float* rotated_ = nullptr;
     double query_norm_ = 0.0;     // |q| (inner product)
     double shift_ = 0.0;          // q.mean / |q| (inner product)
     std::vector<float> centred_;  // y = unit * q - mean; what P is applied to
     double norm2_ = 0.0;          // |y|^2
+    double factor_ = 0.0;         // that scaled q
     double input_error_ = 0.0;    // |true y - y|
     double rest2_ = 0.0;          // |y|^2 less what the prepared levels hold
     double rest_error_ = 0.0;

@@ -23,6 +23,12 @@ constexpr double panel_gamma(std::size_t dim) noexcept {
     return (static_cast<double>(dim) + static_cast<double>(dim) / 32.0 + 64.0) * kUnit;
 }
 
+// Rotations of many queries at once: sequential multiply-adds over slices, then their sum.
+constexpr std::size_t kRotationSlice = 128;
+constexpr double rotation_gamma(std::size_t dim) noexcept {
+    return (static_cast<double>(kRotationSlice) + static_cast<double>(dim) / 128.0 + 8.0) * kUnit;
+}
+
 // The bounds from codes (coded_query.cpp; docs/certificate.md has the proofs). A row's own error e
 // and the query's e_q add up; their squares are kept apart by
 // (e + e_q)^2 <= (1 + w) e^2 + (1 + 1/w) e_q^2, for any w > 0.

@@ -5,13 +5,14 @@
 #include <numeric>
 
 #include "cascade.hpp"
+#include "rotation.hpp"
 #include "standard_rounding.hpp"
 
 namespace lookalike::engine {
 namespace {
 
 constexpr std::size_t kQueriesAtOnce = 4096;  // whose answers are held
-constexpr std::size_t kGroupQueries = 8;      // that share the heads of a run in the cache
+constexpr std::size_t kGroupQueries = 24;     // that share the heads of a run in the cache
 constexpr std::size_t kRunChunks = 16;
 constexpr std::size_t kPieceChunks = 64;
 constexpr double kHeadsShareOfWork = 1.0 / 3.0;  // the bytes of heads that a thread is worth
@@ -72,11 +73,11 @@ class SegmentSearch {
 
     const float* query(std::size_t q) const { return queries_.values + q * context_.source.dim(); }
 
-    bool begin(std::size_t q, Cascade& search) {
+    bool begin(std::size_t q, Cascade& search, const float* rotated = nullptr) {
         const CodeStore& store = context_.store;
         is_left_[q] =
             may_overflow(context_.scorer.metric(), query(q), store.dim, store.largest_row) ||
-            !search.begin(query(q), q);
+            !search.begin(query(q), q, rotated);
         return !is_left_[q];
     }
 
@@ -92,20 +93,28 @@ class SegmentSearch {
     }
 
     bool run_one() {
-        Cascade search(context_, empty_, n_threads_);
-        if (!begin(0, search)) return true;
+        const CodeStore& store = context_.store;
+        const double head_bytes =
+            static_cast<double>(store.n * (store.levels[0].width + sizeof(float)));
         const std::size_t threads =
-            n_threads_ == 1 ? 1 : threads_for(search.bytes_ahead() * kHeadsShareOfWork, n_threads_);
-        const std::size_t n = context_.store.n_chunks;
+            n_threads_ == 1 ? 1 : threads_for(head_bytes * kHeadsShareOfWork, n_threads_);
+        Helpers helpers(threads - 1);  // started while the query is prepared and seeded
+        Cascade search(context_, empty_, threads);
+        if (!begin(0, search)) return true;
+        const std::size_t n = store.n_chunks;
         const std::size_t step =
             threads == 1 ? kPieceChunks
-                         : std::clamp<std::size_t>(n / (8 * threads), kRunChunks, kPieceChunks);
+                         : std::clamp<std::size_t>(n / (16 * threads), kRunChunks, kPieceChunks);
         const std::size_t pieces = (n + step - 1) / step;
         if (threads > 1) search.prepare_for_workers();
-        const bool is_complete =
-            for_each_piece(pieces, threads, interrupted_, [&](std::size_t piece, std::size_t t) {
-                const bool is_last = threads > 1 || piece + 1 == pieces;
-                search.scan(piece * step, std::min((piece + 1) * step, n), t, is_last);
+        // Behind the pieces to scan comes one for each thread, to settle what it still holds.
+        const bool is_complete = helpers.for_each_piece(
+            pieces + threads, interrupted_, [&](std::size_t piece, std::size_t t) {
+                if (piece >= pieces) {
+                    search.finish(t);
+                } else {
+                    search.scan(piece * step, std::min((piece + 1) * step, n), t);
+                }
             });
         if (is_complete) end(0, search);
         collect(search.take_cost(), search);
@@ -136,18 +145,40 @@ class SegmentSearch {
 
     void run_group(std::size_t first, std::size_t last,
                    const std::vector<std::unique_ptr<Cascade>>& searches, SearchCost& cost) {
-        for (std::size_t q = first; q < last; ++q) begin(q, *searches[q - first]);
+        const std::vector<float> rotated = rotate_group(first, last);
+        const std::size_t n_values = rotated.size() / (last - first);
+        for (std::size_t q = first; q < last; ++q) {
+            const float* values = n_values ? rotated.data() + (q - first) * n_values : nullptr;
+            begin(q, *searches[q - first], values);
+        }
         const std::size_t n = context_.store.n_chunks;
         for (std::size_t chunk = 0; chunk < n; chunk += kRunChunks) {
             const std::size_t end = std::min(chunk + kRunChunks, n);
             for (std::size_t q = first; q < last; ++q) {
-                if (!is_left_[q]) searches[q - first]->scan(chunk, end, 0, end == n);
+                if (!is_left_[q]) searches[q - first]->scan(chunk, end, 0);
             }
         }
         for (std::size_t q = first; q < last; ++q) {
             if (is_left_[q]) continue;
             end_of(q, *searches[q - first], cost);
         }
+    }
+
+    // What P makes of some queries; empty where each does that by itself.
+    std::vector<float> rotate_group(std::size_t first, std::size_t last) const {
+        const CodeStore& store = context_.store;
+        if (!store.projection || last - first < kFewestForPanels) return {};
+        CodedQuery coded(context_.scorer, store);
+        std::vector<float> centred((last - first) * store.dim, 0.0f);
+        for (std::size_t q = first; q < last; ++q) {
+            coded.centre(query(q), centred.data() + (q - first) * store.dim);
+        }
+        const CodeLevel& deepest = store.levels.back();
+        const std::size_t n_values = deepest.first + deepest.dims;
+        std::vector<float> rotated((last - first) * n_values);
+        rotate(context_.scorer.table(), store.projection, n_values, store.dim, centred.data(),
+               last - first, rotated.data());
+        return rotated;
     }
 
     void end_of(std::size_t q, Cascade& search, SearchCost& cost) {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lookalike.core.sizes import size_in_words
+
 if TYPE_CHECKING:
     from lookalike.index.segments import Segment
     from lookalike.index.snapshot import Snapshot
 
 __all__ = ["explained"]
-
-_UNITS = ["bytes", "KB", "MB", "GB", "TB"]
 
 
 def explained(snapshot: Snapshot, k: int, recall: float) -> str:
@@ -24,14 +24,15 @@ def explained(snapshot: Snapshot, k: int, recall: float) -> str:
         f"k={k}, recall={recall:g}: exact, certified",
     ]
     for number, segment in enumerate(snapshot.segments):
-        plan = snapshot.searchers()[number].describe()
-        lines.append(f"segment {number}: {_described(segment)}; {plan}")
+        searcher = snapshot.searchers()[number]
+        lines.append(f"segment {number}: {_described(segment)}; {searcher.describe()}")
+        lines.extend(f"  {line}" for line in searcher.explain())
     if snapshot.is_stale:
         lines.append("not prepared yet: the next search does it first, as build() would")
     n_bytes = sum(segment.n * _row_bytes(segment) for segment in snapshot.segments)
     lines += [
-        f"ids: {_size(snapshot.table.size_bytes())}",
-        f"a query reads at most {_size(n_bytes)} of rows",
+        f"ids: {size_in_words(snapshot.table.size_bytes())}",
+        f"a query reads at most {size_in_words(n_bytes)} of rows",
     ]
     return "\n".join(lines)
 
@@ -43,18 +44,10 @@ def _described(segment: Segment) -> str:
     if rows.file is not None:
         where = f"mapped from {rows.file.path}"
     dead = f" ({segment.n - segment.n_live} removed)" if segment.n_live < segment.n else ""
-    codes = f", codes {_size(rows.codes.size_bytes)}" if rows.codes is not None else ""
-    return f"{segment.n} rows{dead} of {array.dtype}, {where}, {_size(array.nbytes)}{codes}"
+    codes = f", codes {size_in_words(rows.codes.size_bytes)}" if rows.codes is not None else ""
+    return f"{segment.n} rows{dead} of {array.dtype}, {where}, {size_in_words(array.nbytes)}{codes}"
 
 
 def _row_bytes(segment: Segment) -> int:
     array = segment.rows.array
     return int(array.shape[1]) * array.itemsize
-
-
-def _size(n_bytes: float) -> str:
-    for unit in _UNITS:
-        if n_bytes < 1000 or unit == _UNITS[-1]:
-            return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    raise AssertionError

@@ -69,6 +69,9 @@ class Searcher(Protocol):
     def describe(self) -> str:
         """Return its plan in a few words."""
 
+    def explain(self) -> list[str]:
+        """Return its plan in lines: levels, memory, what a query is expected to read."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:

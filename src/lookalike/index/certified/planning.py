@@ -50,6 +50,8 @@ class Layout:
         Expected, in bytes of streamed codes a row and query.
     shares : tuple of float
         The share of rows expected to be left after each level.
+    scanned : float, default 1.0
+        The share of rows expected in chunks whose heads are read.
     """
 
     is_rotated: bool
@@ -57,6 +59,7 @@ class Layout:
     lines: tuple[int, ...]
     cost: float
     shares: tuple[float, ...]
+    scanned: float = 1.0
 
     @property
     def dims(self) -> int:
@@ -153,14 +156,14 @@ def _with_head(
     cost = scanned * row + row / _CHUNK_ROWS + costs.of_rotation(head)
     lines: tuple[int, ...] = ()
     expected: tuple[float, ...] = (left,)
-    layouts = [Layout(True, head, lines, cost + left * costs.of_row(), expected)]
+    layouts = [Layout(True, head, lines, cost + left * costs.of_row(), expected, scanned)]
     while head + sum(lines) < most_dims:
         dims = min(LINE_CODES, most_dims - head - sum(lines))
         cost += left * LINE_BYTES * _LINE_EFFORT + costs.of_rotation(dims)
         lines = (*lines, dims)
         left = shares[head + sum(lines)]
         expected = (*expected, left)
-        layouts.append(Layout(True, head, lines, cost + left * costs.of_row(), expected))
+        layouts.append(Layout(True, head, lines, cost + left * costs.of_row(), expected, scanned))
     return layouts
 
 

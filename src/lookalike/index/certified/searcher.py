@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lookalike.index.certified.describing import described
 from lookalike.index.certified.memory import aligned
 from lookalike.index.cost import BadRowError, Cost
 from lookalike.kernels import _compiled, active
@@ -52,6 +53,8 @@ class CertifiedSearcher:
         file: SectionFile | None,
     ) -> None:
         self._plan = plan
+        self._arrays = arrays
+        self._row_bytes = rows.shape[1] * rows.itemsize
         self._file = file
         codes = None if arrays is None or plan is None else _as_stored(arrays, plan)
         rows_guard = level_guards = None
@@ -108,8 +111,15 @@ class CertifiedSearcher:
         """Return its plan in a few words."""
         if self._plan is None:
             return "plain scan"
-        widths = [level["dims"] for level in self._plan["levels"]]
-        return f"certified, codes of {' + '.join(map(str, widths))} dimensions"
+        return (
+            f"certified codes: {' + '.join(str(level['dims']) for level in self._plan['levels'])}"
+        )
+
+    def explain(self) -> list[str]:
+        """Return its plan in lines; none for a plain scan."""
+        if self._plan is None or self._arrays is None:
+            return []
+        return described(self._arrays, self._plan, self._row_bytes)
 
     def _cost(self, report: tuple[int, bool, int, int, list[int], int]) -> Cost:
         bad_row, is_damaged, rows_read, bytes_read, skipped, _ = report

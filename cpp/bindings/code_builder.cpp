@@ -14,8 +14,8 @@ namespace {
 using Bytes = Out<std::uint8_t, 1>;
 using Floats = Out<float, 1>;
 
-// Level by level: where the codes go, width, first, dims, step.
-using ValueLevel = std::tuple<Bytes, std::size_t, std::size_t, std::size_t, double>;
+// Level by level: where the codes go, width, first, dims, step, epsilon of the tail.
+using ValueLevel = std::tuple<Bytes, std::size_t, std::size_t, std::size_t, double, double>;
 // Level by level: where the codes go, width, dims, bytes a row, group size, step, offsets.
 using SumLevel =
     std::tuple<Bytes, std::size_t, std::size_t, std::size_t, std::size_t, double, In<float, 1>>;
@@ -35,13 +35,15 @@ std::vector<double> encode_values(int metric, In<double, 2> values, In<double, 1
                               epsilon,
                               kappa,
                               1.0};
-    for (const auto& [codes, width, begin, dims, step] : levels) {
+    for (const auto& [codes, width, begin, dims, step, tail_epsilon] : levels) {
         require(begin + dims <= values.shape(1) && dims <= width, "a level beyond the values");
         engine::CodeLevel level{};
         level.width = width;
         level.first = begin;
         level.dims = dims;
         level.step = step;
+        level.tail_epsilon = tail_epsilon;
+        require(tail_epsilon > 0.0 && tail_epsilon <= 1.0, "an epsilon beyond (0, 1]");
         target.levels.push_back({level, codes.data()});
     }
     require(first % engine::kChunkRows == 0 && first + values.shape(0) <= n &&
@@ -99,6 +101,7 @@ void bind_code_builder(nb::module_& m) {
     m.attr("CHUNK_ROWS") = engine::kChunkRows;
     m.attr("BLOCK_ROWS") = kernels::kBlockRows;
     m.attr("LINE_CODES") = kernels::kLineCodes;
+    m.attr("PROJECT_STEP") = kernels::kProjectStep;
     m.attr("LINE_BYTES") = kernels::kLineBytes;
     m.attr("GUARDED_BYTES") = engine::kGuardedBytes;
     m.attr("ERROR_SPLIT") = engine::kErrorSplit;

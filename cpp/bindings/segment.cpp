@@ -174,6 +174,7 @@ class PySegment {
             to.dims = number<std::size_t>(level, "dims");
             to.row_bytes = number<std::size_t>(level, "row_bytes");
             to.step = number<double>(level, "step");
+            to.tail_epsilon = number<double>(level, "tail_epsilon");
             to.largest = number<double>(level, "largest");
             to.group_size = number<std::size_t>(level, "group_size");
             const bool is_head = store.levels.empty();
@@ -242,8 +243,13 @@ class PySegment {
             require(values <= store.dim, "more values than dimensions");
             return;
         }
-        const auto projection = hold<In<float, 2>>(codes, "projection", values);
-        require(projection.shape(1) == store.dim, "a projection of another dimension");
+        const auto projection = hold<In<std::int16_t, 2>>(codes, "projection", values);
+        store.projection_width = projection.shape(1);
+        store.projection_scale = number<double>(codes, "projection_scale");
+        require(store.projection_width >= store.dim &&
+                    store.projection_width % kernels::kProjectStep == 0 &&
+                    store.projection_scale > 0.0,
+                "a projection of another dimension");
         store.projection = projection.data();
     }
 

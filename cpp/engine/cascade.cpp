@@ -48,9 +48,10 @@ CascadeSearch<Collector>::CascadeSearch(const CascadeContext& context, const Col
 }
 
 template <class Collector>
-bool CascadeSearch<Collector>::begin(const float* query, std::size_t index, const float* rotated) {
+bool CascadeSearch<Collector>::begin(const float* query, std::size_t index,
+                                     const float* projected) {
     shared_.reset(context_.selection.limit(index));
-    if (!coded_.prepare(query, rotated)) return false;
+    if (!coded_.prepare(query, projected)) return false;
     query_ = context_.scorer.prepare(query);
     has_given_up_ = false;
     for (Worker& worker : workers_) {

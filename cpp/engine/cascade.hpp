@@ -34,7 +34,7 @@ class CascadeSearch {
 
     // Bounds the chunks and finds a first threshold in the nearest of them. False if the codes
     // cannot bound distances to this query.
-    bool begin(const float* query, std::size_t index, const float* rotated = nullptr);
+    bool begin(const float* query, std::size_t index, const float* projected = nullptr);
 
     // Call before several workers scan at a time.
     void prepare_for_workers();

@@ -113,7 +113,7 @@ class ValueEncoder {
     // Returns the tail after the head.
     Tail encode_row(std::size_t r, std::vector<double>& largest) const {
         const double norm2 = norms2_[r];
-        double rest2 = norm2;
+        double rest2 = norm2, paid = 0.0;
         Tail after_head{};
         for (std::size_t l = 0; l < target_.levels.size(); ++l) {
             const LevelTarget& to = target_.levels[l];
@@ -137,23 +137,27 @@ class ValueEncoder {
             if (l == 0) after_head = tail;
             largest[l] = std::max(largest[l], std::sqrt(coded.size2));
             const double error = std::sqrt(coded.lost2) + kProductLoss * std::sqrt(norm2);
-            write_terms(coded, error, tail, norm2, term, tail_at);
+            write_terms(coded, error, tail, to.level.tail_epsilon, norm2, paid, term, tail_at);
         }
         return after_head;
     }
 
-    void write_terms(const Coded& coded, double error, Tail tail, double norm2, std::uint8_t* term,
-                     std::uint8_t* tail_at) const {
+    // `paid` is what the row's bound so far has paid for the error of its tail: given back, as
+    // only the last tail is in a bound, and replaced.
+    void write_terms(const Coded& coded, double error, Tail tail, double tail_epsilon, double norm2,
+                     double& paid, std::uint8_t* term, std::uint8_t* tail_at) const {
         if (target_.family == Family::kProduct) {
             write_float(term, rounded_up(error));
             write_float(tail_at, rounded_up(tail.value + tail.error));
             return;
         }
         const double kept = 1.0 - target_.epsilon;
-        const double paid = (1.0 / target_.epsilon - 1.0) * (1.0 + kErrorSplit);
-        write_float(term,
-                    rounded_down(kept * coded.size2 - paid * (square(error) + square(tail.error)) -
-                                 kBoundSlack * norm2));
+        const double lost = (1.0 / target_.epsilon - 1.0) * (1.0 + kErrorSplit) * square(error);
+        const double paid_now =
+            (1.0 / tail_epsilon - 1.0) * (1.0 + kTailSplit) * square(tail.error);
+        write_float(
+            term, rounded_down(kept * coded.size2 - lost - paid_now + paid - kBoundSlack * norm2));
+        paid = paid_now;
         write_float(tail_at, static_cast<float>(tail.value));
     }
 

@@ -38,6 +38,7 @@ struct CodeLevel {
     std::size_t first, dims;    // which dimensions of x'; dims <= width
     std::size_t row_bytes;      // of a line
     double step;
+    double tail_epsilon;     // epsilon of the tail behind this level; 1: it is not used
     double largest;          // the largest |decoded part| of any row (inner product)
     std::size_t group_size;  // how many dimensions a sum takes (Manhattan)
     const float* offsets;    // subtracted from the sums (Manhattan): dims values
@@ -55,13 +56,17 @@ struct CodeStore {
     const float* lowest_tails = nullptr;
     const float* highest_tails = nullptr;
 
-    const float* mean = nullptr;        // (dim,)
-    const float* projection = nullptr;  // (dimensions of x', dim); null: x' = x
-    double unit = 1.0;                  // a power of two; 1 for cosine
-    double epsilon = 0.0;               // see coded_query.cpp
-    double kappa = 0.0;                 // |P P' - I|, measured in float64, rounded up
-    double largest_norm = 0.0;          // of unit * x - mean
-    double largest_row = 0.0;           // of x as it is, those without codes included
+    const float* mean = nullptr;  // (dim,)
+    // (dimensions of x', projection_width) in units of projection_scale, a power of two; null
+    // where x' = x. Rows are padded with zeros to a multiple of kProjectStep.
+    const std::int16_t* projection = nullptr;
+    std::size_t projection_width = 0;
+    double projection_scale = 0.0;
+    double unit = 1.0;          // a power of two; 1 for cosine
+    double epsilon = 0.0;       // see coded_query.cpp
+    double kappa = 0.0;         // |P P' - I|, measured in float64, rounded up
+    double largest_norm = 0.0;  // of unit * x - mean
+    double largest_row = 0.0;   // of x as it is, those without codes included
     double mean_norm = 0.0;
 
     const std::uint32_t* uncoded = nullptr;  // rows that are always scored

@@ -27,10 +27,13 @@
 namespace lookalike::engine {
 namespace {
 
-constexpr double kFarthest = 0x1p40;      // of a query, in units of the rows' typical norm
-constexpr double kTiny = 0x1p-100;        // covers what underflows, in the same unit
-constexpr float kTinySquare = 0x1p-147f;  // the same for squares
-constexpr double kLargestCode = 8100;     // 14 bits, less a little for rounding
+constexpr double kFarthest = 0x1p40;          // of a query, in units of the rows' typical norm
+constexpr double kTiny = 0x1p-100;            // covers what underflows, in the same unit
+constexpr float kTinySquare = 0x1p-147f;      // the same for squares
+constexpr double kLargestCode = 8100;         // 14 bits, less a little for rounding
+constexpr double kLargestShort = 32000;       // 16 bits, less a little for rounding
+constexpr double kLargestProduct = 0x1.cp30;  // below 2^31, for the same
+constexpr std::size_t kRowsTogether = 16;     // of P, that stay in the cache for many queries
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 double square(double value) noexcept { return value * value; }
@@ -49,9 +52,9 @@ double sum_of_squares(const float* values, std::size_t count) noexcept {
 
 }  // namespace
 
-bool CodedQuery::prepare(const float* query, const float* rotated) {
+bool CodedQuery::prepare(const float* query, const float* projected) {
     query_ = query;
-    rotated_ = rotated;
+    projected_ = projected;
     prepared_ = 0;
     parts_.resize(store_.levels.size());
     if (family_ == Family::kManhattan) {
@@ -63,37 +66,81 @@ bool CodedQuery::prepare(const float* query, const float* rotated) {
         prepare_level(0);
         return true;
     }
-    centred_.resize(store_.dim);
-    if (!centre(query, centred_.data())) return false;
-    norm2_ = sum_of_squares(centred_.data(), store_.dim);
-    input_error_ =
-        0x1p-23 * std::sqrt(norm2_) + kSumLoss * (query_norm_ * factor_ + store_.mean_norm) + kTiny;
+    if (!centre(query)) return false;
     rest2_ = norm2_;
     rest_error_ = 2.0 * store_.kappa * norm2_;
     prepare_level(0);
     return true;
 }
 
-bool CodedQuery::centre(const float* query, float* y) {
+// Makes y, and from it what P takes.
+bool CodedQuery::centre(const float* query) {
     query_norm_ = std::sqrt(sum_of_squares(query, store_.dim));
     const bool is_normalised = family_ == Family::kProduct || scorer_.metric() == Metric::kCosine;
     if (is_normalised && query_norm_ == 0.0) return false;
-    factor_ = is_normalised ? 1.0 / query_norm_ : store_.unit;
-    if (!(query_norm_ * factor_ < kFarthest)) return false;
+    const double factor = is_normalised ? 1.0 / query_norm_ : store_.unit;
+    if (!(query_norm_ * factor < kFarthest)) return false;
     const float* mean = store_.mean;
+    centred_.resize(store_.dim);
     shift_ = 0.0;
     if (family_ == Family::kProduct) {
         for (std::size_t i = 0; i < store_.dim; ++i) {
-            const double value = query[i] * factor_;
+            const double value = query[i] * factor;
             shift_ += value * mean[i];
-            y[i] = static_cast<float>(value);
+            centred_[i] = static_cast<float>(value);
         }
     } else {
         for (std::size_t i = 0; i < store_.dim; ++i) {
-            y[i] = static_cast<float>(query[i] * factor_ - mean[i]);
+            centred_[i] = static_cast<float>(query[i] * factor - mean[i]);
         }
     }
+    norm2_ = sum_of_squares(centred_.data(), store_.dim);
+    input_error_ =
+        0x1p-23 * std::sqrt(norm2_) + kSumLoss * (query_norm_ * factor + store_.mean_norm) + kTiny;
+    if (store_.projection) quantise();
     return true;
+}
+
+// Rounds y to 16 bits, so fine as |y||row of P| < 2^31 allows: then P times it is exact.
+void CodedQuery::quantise() {
+    float largest = 0.0f;
+    for (const float value : centred_) largest = std::max(largest, std::fabs(value));
+    const double most_norm = kLargestProduct * store_.projection_scale / (1.0 + store_.kappa);
+    short_step_ = std::max({largest / kLargestShort, std::sqrt(norm2_) / most_norm, kTiny});
+    shorts_.assign(store_.projection_width, 0);
+    const double per_step = 1.0 / short_step_;
+    double lost2 = 0.0, shorts2 = 0.0;
+    for (std::size_t i = 0; i < store_.dim; ++i) {
+        const double rounded = std::nearbyint(centred_[i] * per_step);
+        shorts_[i] = static_cast<std::int16_t>(rounded);
+        lost2 += square(centred_[i] - rounded * short_step_);
+        shorts2 += square(rounded);
+    }
+    norm2_ = square(short_step_) * shorts2;
+    input_error_ = (input_error_ + std::sqrt(lost2) * (1.0 + kSumLoss)) * (1.0 + store_.kappa);
+}
+
+void CodedQuery::project(const float* queries, std::size_t count, float* projected) {
+    const std::size_t width = store_.projection_width, values = n_values();
+    std::vector<std::int16_t> shorts(count * width);
+    std::vector<double> scales(count);
+    for (std::size_t q = 0; q < count; ++q) {
+        if (!centre(queries + q * store_.dim)) continue;
+        std::copy(shorts_.begin(), shorts_.end(),
+                  shorts.begin() + static_cast<std::ptrdiff_t>(q * width));
+        scales[q] = short_step_ * store_.projection_scale;
+    }
+    for (std::size_t v = 0; v < values; v += kRowsTogether) {
+        const std::size_t some = std::min(kRowsTogether, values - v);
+        std::int32_t sums[kRowsTogether];
+        for (std::size_t q = 0; q < count; ++q) {
+            scorer_.table().project(shorts.data() + q * width, store_.projection + v * width, some,
+                                    width, sums);
+            for (std::size_t i = 0; i < some; ++i) {
+                projected[q * values + v + i] = static_cast<float>(sums[i] * scales[q]);
+            }
+        }
+    }
 }
 
 void CodedQuery::prepare_level(std::size_t level) {
@@ -111,21 +158,19 @@ void CodedQuery::code_values(std::size_t index) {
     const CodeLevel& level = store_.levels[index];
     Part& part = parts_[index];
     const float* values = centred_.data() + level.first;
-    double error = input_error_;
-    if (store_.projection && rotated_) {
-        values = rotated_ + level.first;
-        error += rotation_gamma(store_.dim) * std::sqrt(static_cast<double>(level.dims) * norm2_) *
-                     (1.0 + store_.kappa) +
-                 kTiny;
+    if (store_.projection && projected_) {
+        values = projected_ + level.first;
     } else if (store_.projection) {
+        sums_.resize(level.dims);
         values_.resize(level.dims);
-        scorer_.table().dot_f32(centred_.data(), store_.projection + level.first * store_.dim,
-                                level.dims, store_.dim, static_cast<std::ptrdiff_t>(store_.dim),
-                                values_.data(), nullptr);
+        scorer_.table().project(shorts_.data(),
+                                store_.projection + level.first * store_.projection_width,
+                                level.dims, store_.projection_width, sums_.data());
+        const double scale = short_step_ * store_.projection_scale;
+        for (std::size_t i = 0; i < level.dims; ++i) {
+            values_[i] = static_cast<float>(sums_[i] * scale);
+        }
         values = values_.data();
-        error += scan_gamma(store_.dim) * std::sqrt(static_cast<double>(level.dims) * norm2_) *
-                     (1.0 + store_.kappa) +
-                 kTiny;
     }
     float largest = 0.0f;
     for (std::size_t i = 0; i < level.dims; ++i) largest = std::max(largest, std::fabs(values[i]));
@@ -146,6 +191,9 @@ void CodedQuery::code_values(std::size_t index) {
         sum += code;
     }
     const double norm2 = sum_of_squares(values, level.dims);
+    // The values are exact but for float32's rounding.
+    const double rounding = 0x1p-23 * std::sqrt(norm2) + kTiny;
+    const double error = input_error_ + rounding;
     part.coded_norm2 = square(part.step) * codes2;
     part.norm = std::sqrt(norm2) + error;
     part.error = std::sqrt(lost2) * (1.0 + 0x1p-40) + error;
@@ -155,7 +203,7 @@ void CodedQuery::code_values(std::size_t index) {
     part.query.offset = 128 * sum;
 
     rest2_ -= norm2;
-    rest_error_ += (2.0 * std::sqrt(norm2) + error) * error + kSumLoss * norm2_;
+    rest_error_ += (2.0 * std::sqrt(norm2) + rounding) * rounding + kSumLoss * norm2_;
     const double tail2 = std::max(rest2_, 0.0);
     part.tail = static_cast<double>(static_cast<float>(std::sqrt(tail2)));
     // |a - b| <= |a^2 - b^2| / max(a, b), and its root.
@@ -180,15 +228,19 @@ void CodedQuery::set_terms(std::size_t index) {
         query.tail_curve = 0.0f;
         return;
     }
-    const double kept = 1.0 - store_.epsilon;
-    const double paid = (1.0 / store_.epsilon - 1.0) * (1.0 + 1.0 / kErrorSplit);
-    query.alpha =
-        rounded_down(kept * part.coded_norm2 -
-                     paid * (square(part.error) + square(part.tail_error)) - kBoundSlack * norm2_);
+    const double kept = 1.0 - store_.epsilon, kept_of_tail = 1.0 - level.tail_epsilon;
+    const double paid =
+        (1.0 / store_.epsilon - 1.0) * (1.0 + 1.0 / kErrorSplit) * square(part.error);
+    part.paid_for_tail =
+        (1.0 / level.tail_epsilon - 1.0) * (1.0 + 1.0 / kTailSplit) * square(part.tail_error);
+    // Only the last tail is in a bound: what was paid for the one before is given back.
+    const double returned = index ? parts_[index - 1].paid_for_tail : 0.0;
+    query.alpha = rounded_down(kept * part.coded_norm2 - paid - part.paid_for_tail + returned -
+                               kBoundSlack * norm2_);
     query.beta = static_cast<float>(2.0 * kept * scale);
     query.gamma = 1.0f;
-    query.tail_slope = static_cast<float>(-2.0 * kept * part.tail);
-    query.tail_curve = static_cast<float>(kept);
+    query.tail_slope = static_cast<float>(-2.0 * kept_of_tail * part.tail);
+    query.tail_curve = static_cast<float>(kept_of_tail);
 }
 
 void CodedQuery::code_sums(std::size_t index) {
@@ -246,7 +298,7 @@ double CodedQuery::base_limit(float threshold) const noexcept {
 
 float CodedQuery::limit(double base, std::size_t level) const noexcept {
     if (family_ == Family::kDistance) {
-        base -= (1.0 - store_.epsilon) * square(parts_[level].tail);
+        base -= (1.0 - store_.levels[level].tail_epsilon) * square(parts_[level].tail);
     }
     return rounded_up(base);
 }
@@ -255,7 +307,7 @@ float CodedQuery::chunk_limit(double base) const noexcept { return rounded_up(ba
 
 double CodedQuery::least_distance(double bound, std::size_t level) const noexcept {
     if (family_ == Family::kDistance) {
-        bound += (1.0 - store_.epsilon) * square(parts_[level].tail);
+        bound += (1.0 - store_.levels[level].tail_epsilon) * square(parts_[level].tail);
     }
     return least_distance_of_chunk(bound);
 }

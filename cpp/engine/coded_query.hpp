@@ -16,12 +16,15 @@ class CodedQuery {
 
     // Takes a query and codes its head. False if the codes cannot bound distances to it (it is
     // out of proportion to the rows, or has no direction): then the rows themselves are scanned.
-    // `rotated`, where given, is P applied to what centre() makes of the query, by rotate().
-    bool prepare(const float* query, const float* rotated = nullptr);
+    // `projected`, where given, is what project() made of this query.
+    bool prepare(const float* query, const float* projected = nullptr);
 
-    // Writes y, what P is applied to (dim values): unit * q - mean, not centred for the inner
-    // product, normalised for it and for cosine. False if there is no such y.
-    bool centre(const float* query, float* y);
+    // Writes x' of several queries at once, n_values() each, to be passed to prepare(): a row of
+    // P then serves all of them while it is in the cache. Zeros where prepare() will fail.
+    void project(const float* queries, std::size_t count, float* projected);
+    std::size_t n_values() const noexcept {
+        return store_.levels.back().first + store_.levels.back().dims;
+    }
 
     // Codes the query for a level and those before it, once. Not for several threads at a time.
     void prepare_level(std::size_t level);
@@ -62,8 +65,11 @@ class CodedQuery {
         double error = 0.0;        // at least |true - decoded|
         double step = 0.0;
         double tail = 0.0, tail_error = 0.0;
+        double paid_for_tail = 0.0;  // taken off the bound for that error
     };
 
+    bool centre(const float* query);
+    void quantise();
     void code_sums(std::size_t level);
     void code_values(std::size_t level);
     void set_terms(std::size_t level);
@@ -72,7 +78,7 @@ class CodedQuery {
     const CodeStore& store_;
     Family family_;
     const float* query_ = nullptr;
-    const float* rotated_ = nullptr;
+    const float* projected_ = nullptr;
     double query_norm_ = 0.0;     // |q| (inner product)
     double shift_ = 0.0;          // q.mean / |q| (inner product)
     std::vector<float> centred_;  // y = unit * q - mean; what P is applied to
@@ -81,6 +87,9 @@ class CodedQuery {
     double input_error_ = 0.0;    // |true y - y|
     double rest2_ = 0.0;          // |y|^2 less what the prepared levels hold
     double rest_error_ = 0.0;
+    std::vector<std::int16_t> shorts_;  // y in units of short_step_, for the projection
+    double short_step_ = 0.0;
+    std::vector<std::int32_t> sums_;
     std::vector<float> values_;
     std::vector<Part> parts_;
     std::size_t prepared_ = 0;

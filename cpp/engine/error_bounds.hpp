@@ -23,26 +23,21 @@ constexpr double panel_gamma(std::size_t dim) noexcept {
     return (static_cast<double>(dim) + static_cast<double>(dim) / 32.0 + 64.0) * kUnit;
 }
 
-// Rotations of many queries at once: sequential multiply-adds over slices, then their sum.
-constexpr std::size_t kRotationSlice = 128;
-constexpr double rotation_gamma(std::size_t dim) noexcept {
-    return (static_cast<double>(kRotationSlice) + static_cast<double>(dim) / 128.0 + 8.0) * kUnit;
-}
-
 // The bounds from codes (coded_query.cpp; docs/certificate.md has the proofs). A row's own error e
 // and the query's e_q add up; their squares are kept apart by
 // (e + e_q)^2 <= (1 + w) e^2 + (1 + 1/w) e_q^2, for any w > 0.
 constexpr double kErrorSplit = 0x1p-4;
+constexpr double kTailSplit = 1.0;  // the same for tails, where both errors are alike
 
 // What the scans over codes may lose, in any order and fused or not, as a share of the summed
 // magnitudes of what they add up: ten roundings. The kernel tests hold every level to it.
 constexpr double kCodeRoundings = 10 * 0x1p-24;
 
-// What every level of codes takes off its bound for that, and for three terms that are float32
-// themselves, as a share of |q'|^2 + |x'|^2. Where a bound can exceed a limit at all, the
+// What every level of codes takes off its bound for that, and for four values that are rounded to
+// float32 on the way, as a share of |q'|^2 + |x'|^2. Where a bound can exceed a limit at all, the
 // magnitudes are at most 22 times that.
 constexpr double kBoundSlack = 0x1p-15;
-static_assert(22 * (kCodeRoundings + 3 * 0x1p-24) <= kBoundSlack);
+static_assert(22 * (kCodeRoundings + 4 * 0x1p-24) <= kBoundSlack);
 
 // The same for bounds that are sums of |terms| (Manhattan): a share of each term.
 constexpr double kSumSlack = 0x1p-19;

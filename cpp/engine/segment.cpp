@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "cascade.hpp"
-#include "rotation.hpp"
 #include "standard_rounding.hpp"
 
 namespace lookalike::engine {
@@ -73,11 +72,11 @@ class SegmentSearch {
 
     const float* query(std::size_t q) const { return queries_.values + q * context_.source.dim(); }
 
-    bool begin(std::size_t q, Cascade& search, const float* rotated = nullptr) {
+    bool begin(std::size_t q, Cascade& search, const float* projected = nullptr) {
         const CodeStore& store = context_.store;
         is_left_[q] =
             may_overflow(context_.scorer.metric(), query(q), store.dim, store.largest_row) ||
-            !search.begin(query(q), q, rotated);
+            !search.begin(query(q), q, projected);
         return !is_left_[q];
     }
 
@@ -145,10 +144,10 @@ class SegmentSearch {
 
     void run_group(std::size_t first, std::size_t last,
                    const std::vector<std::unique_ptr<Cascade>>& searches, SearchCost& cost) {
-        const std::vector<float> rotated = rotate_group(first, last);
-        const std::size_t n_values = rotated.size() / (last - first);
+        const std::vector<float> projected = project_group(first, last);
+        const std::size_t n_values = projected.size() / (last - first);
         for (std::size_t q = first; q < last; ++q) {
-            const float* values = n_values ? rotated.data() + (q - first) * n_values : nullptr;
+            const float* values = n_values ? projected.data() + (q - first) * n_values : nullptr;
             begin(q, *searches[q - first], values);
         }
         const std::size_t n = context_.store.n_chunks;
@@ -165,20 +164,12 @@ class SegmentSearch {
     }
 
     // What P makes of some queries; empty where each does that by itself.
-    std::vector<float> rotate_group(std::size_t first, std::size_t last) const {
-        const CodeStore& store = context_.store;
-        if (!store.projection || last - first < kFewestForPanels) return {};
-        CodedQuery coded(context_.scorer, store);
-        std::vector<float> centred((last - first) * store.dim, 0.0f);
-        for (std::size_t q = first; q < last; ++q) {
-            coded.centre(query(q), centred.data() + (q - first) * store.dim);
-        }
-        const CodeLevel& deepest = store.levels.back();
-        const std::size_t n_values = deepest.first + deepest.dims;
-        std::vector<float> rotated((last - first) * n_values);
-        rotate(context_.scorer.table(), store.projection, n_values, store.dim, centred.data(),
-               last - first, rotated.data());
-        return rotated;
+    std::vector<float> project_group(std::size_t first, std::size_t last) const {
+        if (!context_.store.projection) return {};
+        CodedQuery coded(context_.scorer, context_.store);
+        std::vector<float> projected((last - first) * coded.n_values());
+        coded.project(query(first), last - first, projected.data());
+        return projected;
     }
 
     void end_of(std::size_t q, Cascade& search, SearchCost& cost) {

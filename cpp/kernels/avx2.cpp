@@ -184,10 +184,22 @@ struct Codes {
     };
 };
 
+struct Shorts {
+    using Sums = __m256i;
+    static constexpr std::size_t width = 16;
+    static Sums zero() noexcept { return _mm256_setzero_si256(); }
+    static void add(Sums& sums, const std::int16_t* a, const std::int16_t* b) noexcept {
+        const __m256i pairs = _mm256_madd_epi16(Codes::load(a), Codes::load(b));
+        sums = _mm256_add_epi32(sums, pairs);
+    }
+    static std::int32_t total(Sums sums) noexcept { return Codes::sum(sums); }
+};
+
 #include "codes.inl"
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
+#include "project.inl"
 #include "scan_f32.inl"
 
 }  // namespace
@@ -216,6 +228,7 @@ const KernelTable kAvx2Table{"avx2",
                              &scan_heads,
                              &scan_lines,
                              &scan_sad_heads,
-                             &scan_sad_lines};
+                             &scan_sad_lines,
+                             &project};
 
 }  // namespace lookalike::kernels

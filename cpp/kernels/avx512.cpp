@@ -107,12 +107,17 @@ inline __m512i multiply_add(__m512i sums, __m512i codes, __m512i query) noexcept
     return _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
+inline __m512i multiply_add_pairs(__m512i sums, __m512i a, __m512i b) noexcept {
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(a, b));
+}
+
 #include "codes_avx512.inl"
 
 #include "codes.inl"
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
+#include "project.inl"
 #include "scan_f32.inl"
 
 }  // namespace
@@ -141,6 +146,7 @@ const KernelTable kAvx512Table{"avx512",
                                &scan_heads,
                                &scan_lines,
                                &scan_sad_heads,
-                               &scan_sad_lines};
+                               &scan_sad_lines,
+                               &project};
 
 }  // namespace lookalike::kernels

@@ -23,9 +23,14 @@ inline __m512i multiply_add(__m512i sums, __m512i codes, __m512i query) noexcept
     return _mm512_dpbusd_epi32(sums, codes, query);
 }
 
+inline __m512i multiply_add_pairs(__m512i sums, __m512i a, __m512i b) noexcept {
+    return _mm512_dpwssd_epi32(sums, a, b);
+}
+
 #include "codes_avx512.inl"
 
 #include "codes.inl"
+#include "project.inl"
 
 }  // namespace
 
@@ -37,6 +42,7 @@ const KernelTable kAvx512VnniTable{
     .scan_heads = &scan_heads,
     .scan_lines = &scan_lines,
     .scan_sad_heads = &scan_sad_heads,
-    .scan_sad_lines = &scan_sad_lines};
+    .scan_sad_lines = &scan_sad_lines,
+    .project = &project};
 
 }  // namespace lookalike::kernels

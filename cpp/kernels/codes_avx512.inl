@@ -73,3 +73,16 @@ struct Codes {
         }
     };
 };
+
+// And the int16 of the projection:
+//
+//   multiply_add_pairs(sums, a, b)     adds to each int32 sum 2 products of int16
+struct Shorts {
+    using Sums = __m512i;
+    static constexpr std::size_t width = 32;
+    static Sums zero() noexcept { return _mm512_setzero_si512(); }
+    static void add(Sums& sums, const std::int16_t* a, const std::int16_t* b) noexcept {
+        sums = multiply_add_pairs(sums, _mm512_loadu_si512(a), _mm512_loadu_si512(b));
+    }
+    static std::int32_t total(Sums sums) noexcept { return _mm512_reduce_add_epi32(sums); }
+};

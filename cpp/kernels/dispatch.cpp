@@ -108,6 +108,7 @@ KernelTable overlay(const KernelTable& level, const KernelTable& below) {
     inherit(whole.scan_lines, below.scan_lines);
     inherit(whole.scan_sad_heads, below.scan_sad_heads);
     inherit(whole.scan_sad_lines, below.scan_sad_lines);
+    inherit(whole.project, below.project);
     return whole;
 }
 

@@ -124,6 +124,12 @@ using ScanSadHeads = std::size_t (*)(const SadQuery& query, const std::uint8_t* 
 using ScanSadLines = std::size_t (*)(const SadQuery& query, const std::uint8_t* lines,
                                      std::size_t count, float limit, Survivors kept) noexcept;
 
+// Rows of a projection in 16-bit fixed point: out[r] = sum of query[i] * rows[r * width + i], with
+// width a multiple of kProjectStep. Exact: the caller keeps |query||row| below 2^31.
+constexpr std::size_t kProjectStep = 64;
+using Project = void (*)(const std::int16_t* query, const std::int16_t* rows, std::size_t count,
+                         std::size_t width, std::int32_t* out) noexcept;
+
 // Float32 sums below this are scored again in double: a product that underflowed is wrong by
 // at most 2^-150, and dim * 2^-150 is nothing beside 2^-100 for any dim that fits in memory.
 constexpr float kTinySum = 0x1p-100f;
@@ -150,6 +156,7 @@ struct KernelTable {
     ScanLines scan_lines = nullptr;
     ScanSadHeads scan_sad_heads = nullptr;
     ScanSadLines scan_sad_lines = nullptr;
+    Project project = nullptr;
 };
 
 }  // namespace lookalike::kernels

@@ -127,10 +127,23 @@ inline uint32x4_t add_bytes(uint32x4_t sums, uint8x16_t bytes) noexcept {
 
 #include "codes_neon.inl"
 
+struct Shorts {
+    using Sums = int32x4_t;
+    static constexpr std::size_t width = 8;
+    static Sums zero() noexcept { return vdupq_n_s32(0); }
+    static void add(Sums& sums, const std::int16_t* a, const std::int16_t* b) noexcept {
+        const int16x8_t left = vld1q_s16(a), right = vld1q_s16(b);
+        sums = vmlal_s16(sums, vget_low_s16(left), vget_low_s16(right));
+        sums = vmlal_high_s16(sums, left, right);
+    }
+    static std::int32_t total(Sums sums) noexcept { return vaddvq_s32(sums); }
+};
+
 #include "codes.inl"
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
+#include "project.inl"
 #include "scan_f32.inl"
 
 }  // namespace
@@ -155,6 +168,7 @@ const KernelTable kNeonTable{.name = "neon",
                              .scan_heads = &scan_heads,
                              .scan_lines = &scan_lines,
                              .scan_sad_heads = &scan_sad_heads,
-                             .scan_sad_lines = &scan_sad_lines};
+                             .scan_sad_lines = &scan_sad_lines,
+                             .project = &project};
 
 }  // namespace lookalike::kernels

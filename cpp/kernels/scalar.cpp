@@ -183,6 +183,22 @@ struct Codes {
     };
 };
 
+struct Shorts {
+    struct Sums {
+        std::int32_t lane[16];
+    };
+    static constexpr std::size_t width = 16;
+    static Sums zero() noexcept { return Sums{}; }
+    static void add(Sums& sums, const std::int16_t* a, const std::int16_t* b) noexcept {
+        for (std::size_t i = 0; i < width; ++i) sums.lane[i] += std::int32_t{a[i]} * b[i];
+    }
+    static std::int32_t total(const Sums& sums) noexcept {
+        std::int32_t total = 0;
+        for (const std::int32_t lane : sums.lane) total += lane;
+        return total;
+    }
+};
+
 #include "codes.inl"
 
 std::size_t Codes::find(const CodeQuery& query, const Sums (&dots)[1], const std::uint8_t* terms,
@@ -194,6 +210,7 @@ std::size_t Codes::find(const CodeQuery& query, const Sums (&dots)[1], const std
 #include "convert.inl"
 #include "finish.inl"
 #include "panel.inl"
+#include "project.inl"
 #include "scan_f32.inl"
 
 // The double kernels: the same virtual lanes, for the rare rows that float32 cannot carry.
@@ -252,6 +269,7 @@ const KernelTable kScalarTable{"scalar",
                                &scan_heads,
                                &scan_lines,
                                &scan_sad_heads,
-                               &scan_sad_lines};
+                               &scan_sad_lines,
+                               &project};
 
 }  // namespace lookalike::kernels

@@ -38,6 +38,8 @@ BLOCK_ROWS: int = 16
 
 LINE_CODES: int = 56
 
+PROJECT_STEP: int = 64
+
 LINE_BYTES: int = 64
 
 GUARDED_BYTES: int = 65536
@@ -58,6 +60,6 @@ SMALLEST_STEP: float = 8.673617379884035e-19
 
 def crc32(arg: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], /) -> int: ...
 
-def encode_values(metric: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], norms2: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], first: int, n: int, levels: Sequence[tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], int, int, int, float]], centres: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], radii: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], lowest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], highest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], epsilon: float, kappa: float, n_threads: int) -> list[float]: ...
+def encode_values(metric: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], norms2: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], first: int, n: int, levels: Sequence[tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], int, int, int, float, float]], centres: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], radii: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], lowest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], highest_tails: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], epsilon: float, kappa: float, n_threads: int) -> list[float]: ...
 
 def encode_sums(rows: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], first: int, n: int, unit: float, levels: Sequence[tuple[Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], int, int, int, int, float, Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]]], centres: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu')], radii: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int) -> None: ...

@@ -8,7 +8,7 @@ import numpy as np
 
 from lookalike.index.certified.memory import allocate
 from lookalike.index.certified.planning import LINE_BYTES, LINE_CODES
-from lookalike.index.certified.rotation import kappa_of, mixed
+from lookalike.index.certified.rotation import fixed_point, mixed
 from lookalike.index.certified.survival import CLIP_SIGMAS, CODE_RANGE, code_error
 from lookalike.kernels import _compiled
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lookalike.core.types import Float32Array, Float64Array, Int64Array
     from lookalike.index.certified.planning import Layout
     from lookalike.index.certified.preparing import Preparation
+    from lookalike.index.certified.rotation import Projection
     from lookalike.index.certified.survival import Sample
 
 __all__ = ["ValueEncoder"]
@@ -27,6 +28,8 @@ _SEED = 0
 _CHUNK_ROWS = 4096
 _LEAST_EPSILON, _MOST_EPSILON = 1e-3, 0.25
 _UNCLIPPED = 0.9999
+#: What rounding a query to 16 bits takes from it, about.
+_QUERY_LOSS = 2e-4
 
 
 class ValueEncoder:
@@ -58,10 +61,15 @@ class ValueEncoder:
         self._layout = layout
         self._n_threads = n_threads
         self._widths = (layout.head, *layout.lines)
-        self._projection = mixed(components, self._widths, _SEED) if layout.is_rotated else None
-        self._wide = None if self._projection is None else self._projection.astype(np.float64)
-        self._kappa = 0.0 if self._projection is None else kappa_of(self._projection)
+        self._projection: Projection | None = None
+        self._wide: Float64Array | None = None
+        self._kappa = 0.0
+        if layout.is_rotated:
+            self._projection = fixed_point(mixed(components, self._widths, _SEED))
+            self._wide = self._projection.wide(mean.size)
+            self._kappa = self._projection.kappa
         self._steps = self._steps_of(sample)
+        self._tail_epsilons = self._tail_epsilons_of(sample)
         typical = float(np.sqrt(np.maximum(np.median(sample.limits), 0.0)))
         error = code_error(sample, layout.dims)
         self._epsilon = float(
@@ -79,6 +87,26 @@ class ValueEncoder:
             steps.append(max(spread / CODE_RANGE, 2.0**-60))
             first += width
         return steps
+
+    def _tail_epsilons_of(self, sample: Sample) -> list[float]:
+        """Return the epsilon of each level's tail: its error beside a usual difference.
+
+        Where the difference is not the larger one, tails are left out of the bound.
+        """
+        epsilons, first = [], 0
+        norms2, rest2 = sample.row_norms2, sample.row_norms2.copy()
+        for width in self._widths:
+            rest2 -= np.square(sample.rows[:, first : first + width]).sum(axis=1)
+            first += width
+            tails = np.sqrt(np.maximum(rest2, 0.0))
+            lost2 = 2.0 * self._kappa * norms2
+            # The lesser of the root of lost2 and lost2 / tails, and no overflow.
+            lost = lost2 / np.maximum(np.maximum(tails, np.sqrt(lost2)), 1e-300)
+            error = 2.0 * float(np.median(lost)) + _QUERY_LOSS * float(np.sqrt(norms2.mean()))
+            usual = float(np.std(tails)) * 2.0**0.5
+            ratio = error / max(usual, 1e-300)
+            epsilons.append(1.0 if ratio > _MOST_EPSILON else max(ratio, _LEAST_EPSILON))
+        return epsilons
 
     def run(
         self, order: Int64Array, progress: ProgressCallback
@@ -119,7 +147,7 @@ class ValueEncoder:
             "mean": self._mean,
         }
         if self._projection is not None:
-            arrays["projection"] = self._projection
+            arrays["projection"] = self._projection.values
         plan = {
             "kind": "values",
             "n": n,
@@ -127,6 +155,7 @@ class ValueEncoder:
             "largest_row": self._prepared.largest_row,
             "epsilon": self._epsilon,
             "kappa": self._kappa,
+            "projection_scale": 0.0 if self._projection is None else self._projection.scale,
             "largest_norm": largest_norm2**0.5 * (1.0 + 2.0**-30),
             "mean_norm": float(np.linalg.norm(self._mean.astype(np.float64))) * (1.0 + 2.0**-30),
             "levels": [
@@ -136,10 +165,11 @@ class ValueEncoder:
                     "dims": dims,
                     "row_bytes": 0 if number == 0 else LINE_BYTES,
                     "step": step,
+                    "tail_epsilon": tail_epsilon,
                     "largest": float(size) * (1.0 + 2.0**-30),
                     "group_size": 0,
                 }
-                for number, ((_, width, first, dims, step), size) in enumerate(
+                for number, ((_, width, first, dims, step, tail_epsilon), size) in enumerate(
                     zip(levels, largest, strict=True)
                 )
             ],
@@ -165,11 +195,13 @@ class ValueEncoder:
             targets[name] = np.zeros(n_chunks, dtype=np.float32)
         return targets
 
-    def _levels(self, targets: dict[str, NDArray[Any]]) -> list[tuple[Any, int, int, int, float]]:
+    def _levels(
+        self, targets: dict[str, NDArray[Any]]
+    ) -> list[tuple[Any, int, int, int, float, float]]:
         levels, first = [], 0
         for number, dims in enumerate((self._layout.head, *self._layout.lines)):
             width = LINE_CODES if number else self._layout.width
-            step = self._steps[number]
-            levels.append((targets[f"level{number}"], width, first, dims, step))
+            step, tail_epsilon = self._steps[number], self._tail_epsilons[number]
+            levels.append((targets[f"level{number}"], width, first, dims, step, tail_epsilon))
             first += dims
         return levels

@@ -27,7 +27,7 @@ _LINE_EFFORT = 6.0
 _SUM_LINE_EFFORT = 2.0  # several lines side by side
 _ROW_EFFORT = 3.0
 _ROW_OVERHEAD = 6000.0
-_ROTATION_EFFORT = 0.6  # streamed from a cache
+_ROTATION_EFFORT = 0.5  # streamed from a cache
 #: Codes must be this much cheaper than reading every row.
 _LEAST_GAIN = 0.8
 #: Codes and projection, as a share of the rows as float32.
@@ -98,11 +98,11 @@ class Costs:
 
     def of_rotation(self, dims: int) -> float:
         """Return the cost of rotating the query, spread over the rows."""
-        return _ROTATION_EFFORT * 4.0 * dims * self.dim / self.n
+        return _ROTATION_EFFORT * 2.0 * dims * self.dim / self.n
 
     def fits(self, layout: Layout) -> bool:
         """Tell whether the codes take little enough memory."""
-        projection = 4.0 * layout.dims * self.dim / self.n if layout.is_rotated else 0.0
+        projection = 2.0 * layout.dims * self.dim / self.n if layout.is_rotated else 0.0
         codes = layout.width + _TERM_BYTES + LINE_BYTES * len(layout.lines) + 4
         return codes + projection <= _MOST_MEMORY * 4 * self.dim
 

@@ -193,6 +193,7 @@ def _write(
                 "dims": dims,
                 "row_bytes": row_bytes,
                 "step": sums.step,
+                "tail_epsilon": 1.0,
                 "largest": 0.0,
                 "group_size": sums.size,
             }

@@ -155,6 +155,8 @@ struct Codes {
         return sum(combine(highs, lows)) - offset;
     }
 
+    static constexpr std::size_t lines_at_once = 1;
+
     struct Sad {
         using Sums = __m256i;
         static constexpr std::size_t rows = 4;

@@ -8,6 +8,8 @@
 //                          `codes` holds 4 bytes a row
 //   combine(high, low)     128 * high + low
 //   line_dot(line, high, low, offset)       of 56 codes, 0 products for the last 8 bytes
+//   lines_at_once, scan_some_lines(query, lines, first, limit, kept, n)
+//                          the body of scan_lines for so many survivors, or lines_at_once = 1
 //   find(query, dots, terms, tails, limit, first_row, found, count)
 //                          the epilogue of a block: see find_in_block
 //   Sad::Sums              sums of Sad::rows rows
@@ -70,18 +72,29 @@ std::size_t scan_heads(const CodeQuery& query, const std::uint8_t* blocks, std::
     return count;
 }
 
-std::size_t scan_lines(const CodeQuery& query, const std::uint8_t* lines, std::size_t count,
-                       float limit, Survivors kept) noexcept {
+// A template, so that levels without scan_some_lines need not have it.
+template <class Level>
+std::size_t scan_lines_as(const CodeQuery& query, const std::uint8_t* lines, std::size_t count,
+                          float limit, Survivors kept) noexcept {
     constexpr std::size_t kAhead = 24;
-    std::size_t n = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i + kAhead < count) {
-            __builtin_prefetch(lines + std::size_t{kept.rows[i + kAhead]} * kLineBytes);
+    const auto line_of = [&](std::size_t i) {
+        return lines + std::size_t{kept.rows[i]} * kLineBytes;
+    };
+    std::size_t i = 0, n = 0;
+    if constexpr (Level::lines_at_once > 1) {
+        for (; i + Level::lines_at_once <= count; i += Level::lines_at_once) {
+            for (std::size_t j = i + kAhead; j < i + kAhead + Level::lines_at_once; ++j) {
+                if (j < count) __builtin_prefetch(line_of(j));
+            }
+            n = Level::scan_some_lines(query, lines, i, limit, kept, n);
         }
+    }
+    for (; i < count; ++i) {
+        if (i + kAhead < count) __builtin_prefetch(line_of(i + kAhead));
         const std::uint32_t row = kept.rows[i];
-        const std::uint8_t* line = lines + std::size_t{row} * kLineBytes;
+        const std::uint8_t* line = line_of(i);
         const float dot =
-            static_cast<float>(Codes::line_dot(line, query.high, query.low, query.offset));
+            static_cast<float>(Level::line_dot(line, query.high, query.low, query.offset));
         const float term = float_at(line + kLineCodes);
         const float tail = float_at(line + kLineCodes + sizeof(float));
         const float partial =
@@ -93,6 +106,11 @@ std::size_t scan_lines(const CodeQuery& query, const std::uint8_t* lines, std::s
         n += !(bound > limit);
     }
     return n;
+}
+
+std::size_t scan_lines(const CodeQuery& query, const std::uint8_t* lines, std::size_t count,
+                       float limit, Survivors kept) noexcept {
+    return scan_lines_as<Codes>(query, lines, count, limit, kept);
 }
 
 std::size_t scan_sad_heads(const SadQuery& query, const std::uint8_t* blocks, std::size_t n_blocks,

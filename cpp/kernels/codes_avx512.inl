@@ -46,6 +46,74 @@ struct Codes {
         return _mm512_reduce_add_epi32(dots) - offset;
     }
 
+    // Sixteen lines share the last steps of their sums and one vector of bounds: a third of the
+    // instructions, so that more lines are on their way from memory at a time.
+    static constexpr std::size_t lines_at_once = 16;
+    static std::size_t scan_some_lines(const CodeQuery& query, const std::uint8_t* lines,
+                                       std::size_t first, float limit, Survivors kept,
+                                       std::size_t n) noexcept {
+        const __m512i high = _mm512_loadu_si512(query.high), low = _mm512_loadu_si512(query.low);
+        const __m512i none = _mm512_setzero_si512();
+        __m512i dots[16];
+        long long floats[16];  // the row term and the tail of each line
+        for (std::size_t j = 0; j < 16; ++j) {
+            const std::uint8_t* line = lines + std::size_t{kept.rows[first + j]} * kLineBytes;
+            const __m512i codes = _mm512_loadu_si512(line);
+            dots[j] = combine(multiply_add(none, codes, high), multiply_add(none, codes, low));
+            __builtin_memcpy(&floats[j], line + kLineCodes, sizeof floats[j]);
+        }
+        const __m512 dot =
+            _mm512_cvtepi32_ps(_mm512_sub_epi32(sum_each(dots), _mm512_set1_epi32(query.offset)));
+        const __m512i halves[2] = {_mm512_loadu_si512(floats), _mm512_loadu_si512(floats + 8)};
+        const __m512i even =
+            _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+        const __m512 term =
+            _mm512_castsi512_ps(_mm512_permutex2var_epi32(halves[0], even, halves[1]));
+        const __m512 tail =
+            _mm512_castsi512_ps(_mm512_permutex2var_epi32(halves[0], odd, halves[1]));
+        const __m512 added = _mm512_fnmadd_ps(
+            _mm512_set1_ps(query.beta), dot,
+            _mm512_fmadd_ps(_mm512_set1_ps(query.gamma), term, _mm512_set1_ps(query.alpha)));
+        const __m512 partial = _mm512_add_ps(_mm512_loadu_ps(kept.partials + first), added);
+        const __m512 bound = _mm512_fmadd_ps(tail,
+                                             _mm512_fmadd_ps(_mm512_set1_ps(query.tail_curve), tail,
+                                                             _mm512_set1_ps(query.tail_slope)),
+                                             partial);
+        const __mmask16 stays = _mm512_cmp_ps_mask(bound, _mm512_set1_ps(limit), _CMP_NGT_UQ);
+        const __m512i row = _mm512_loadu_si512(kept.rows + first);
+        // Whole vectors: n <= first, so that only survivors that were read are overwritten.
+        _mm512_storeu_si512(kept.rows + n, _mm512_maskz_compress_epi32(stays, row));
+        _mm512_storeu_ps(kept.partials + n, _mm512_maskz_compress_ps(stays, partial));
+        _mm512_storeu_ps(kept.bounds + n, _mm512_maskz_compress_ps(stays, bound));
+        return n + static_cast<std::size_t>(__builtin_popcount(stays));
+    }
+
+    // The sum of each vector's lanes, in order. Each step adds the halves of two vectors.
+    static __m512i sum_each(const __m512i (&rows)[16]) noexcept {
+        __m512i eight[8], four[4], two[2];
+        for (int j = 0; j < 8; ++j) {
+            const __m512i a = rows[2 * j], b = rows[2 * j + 1];
+            eight[j] = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44),
+                                        _mm512_shuffle_i32x4(a, b, 0xee));
+        }
+        for (int j = 0; j < 4; ++j) {
+            const __m512i a = eight[2 * j], b = eight[2 * j + 1];
+            four[j] = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88),
+                                       _mm512_shuffle_i32x4(a, b, 0xdd));
+        }
+        for (int j = 0; j < 2; ++j) {
+            const __m512i a = four[2 * j], b = four[2 * j + 1];
+            two[j] = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+        }
+        const __m512 a = _mm512_castsi512_ps(two[0]), b = _mm512_castsi512_ps(two[1]);
+        const __m512i one = _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88)),
+                                             _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0xdd)));
+        const __m512i order =
+            _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        return _mm512_permutexvar_epi32(order, one);
+    }
+
     struct Sad {
         using Sums = __m512i;
         static constexpr std::size_t rows = 8;

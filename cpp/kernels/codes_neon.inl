@@ -64,6 +64,8 @@ struct Codes {
         return vaddvq_s32(combine(highs, lows));
     }
 
+    static constexpr std::size_t lines_at_once = 1;
+
     struct Sad {
         using Sums = uint32x4_t;
         static constexpr std::size_t rows = 2;

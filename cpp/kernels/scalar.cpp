@@ -153,6 +153,8 @@ struct Codes {
         return 128 * highs + lows;
     }
 
+    static constexpr std::size_t lines_at_once = 1;
+
     struct Sad {
         struct Sums {
             std::int32_t lane[16];

@@ -21,7 +21,7 @@ test: check
 check: .stamps/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name '*.inl')
+	$(BIN)/clang-format --dry-run --Werror $(shell find cpp tests -name '*.cpp' -o -name '*.hpp' -o -name '*.inl')
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m nanobind.stubgen -q -m lookalike.kernels._compiled -o .stamps/_compiled.pyi

@@ -136,5 +136,6 @@ void compare_converters(const kernels::KernelTable& level, Report& report);
 void compare_panels(const kernels::KernelTable& level, Report& report);
 void compare_codes(const kernels::KernelTable& level, Report& report);
 void compare_sad_codes(const kernels::KernelTable& level, Report& report);
+void compare_projections(const kernels::KernelTable& level, Report& report);
 
 }  // namespace lookalike::compare

@@ -20,6 +20,7 @@ int main() {
         compare::compare_panels(whole, report);
         compare::compare_codes(whole, report);
         compare::compare_sad_codes(whole, report);
+        compare::compare_projections(whole, report);
         std::printf("%s: %zu of %zu differ, digest %016llx\n", level->name, report.failures(),
                     report.comparisons(), static_cast<unsigned long long>(report.digest()));
         std::fflush(stdout);

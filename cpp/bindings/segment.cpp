@@ -5,10 +5,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "../engine/error_bounds.hpp"
@@ -135,17 +137,23 @@ class PySegment {
         return {base, bytes, checksums.data(), verified.data()};
     }
 
+    // An array of codes, which this object keeps alive.
     template <class Array>
     Array hold(const nb::dict& codes, const char* name, std::size_t least) {
-        Array array = nb::cast<Array>(codes[name], false);
-        require(array.shape(0) >= least, name);
+        Array array;
+        require(codes.contains(name) && nb::try_cast<Array>(codes[name], array, false) &&
+                    array.shape(0) >= least,
+                name);
         held_.append(codes[name]);
         return array;
     }
 
     template <class Value>
     static Value number(const nb::dict& codes, const char* name) {
-        return nb::cast<Value>(codes[name]);
+        Value value{};
+        require(codes.contains(name) && nb::try_cast<Value>(codes[name], value), name);
+        if constexpr (std::is_floating_point_v<Value>) require(std::isfinite(value), name);
+        return value;
     }
 
     engine::CodeStore read_codes(const nb::dict& codes, const engine::RowSource& source,
@@ -166,8 +174,7 @@ class PySegment {
         const std::size_t centre_blocks = (store.n_chunks + kBlockRows - 1) / kBlockRows;
         const std::size_t floats = is_manhattan ? 1 : 2;
         std::size_t next = 0;
-        for (const nb::handle item : nb::cast<nb::list>(codes["levels"])) {
-            const nb::dict level = nb::cast<nb::dict>(item);
+        for (const nb::dict& level : number<std::vector<nb::dict>>(codes, "levels")) {
             engine::CodeLevel to{};
             to.width = number<std::size_t>(level, "width");
             to.first = number<std::size_t>(level, "first");
@@ -207,6 +214,7 @@ class PySegment {
                         centre_blocks * kBlockRows * (head.width + floats * sizeof(float)))
                 .data();
         store.unit = number<double>(codes, "unit");
+        require(store.unit > 0.0, "unit");
         store.largest_row = number<double>(codes, "largest_row");
         const auto uncoded = hold<Numbers>(codes, "uncoded", 0);
         const auto zeros = hold<Numbers>(codes, "zeros", 0);
@@ -239,7 +247,7 @@ class PySegment {
         require(store.epsilon > 0.0 && store.epsilon < 1.0 && store.kappa >= 0.0, "epsilon, kappa");
         const engine::CodeLevel& last = store.levels.back();
         const std::size_t values = last.first + last.dims;
-        if (codes["projection"].is_none()) {
+        if (!codes.contains("projection") || codes["projection"].is_none()) {
             require(values <= store.dim, "more values than dimensions");
             return;
         }

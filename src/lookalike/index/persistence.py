@@ -120,6 +120,7 @@ def _loaded(file: SectionFile, meta: Mapping[str, Any]) -> Snapshot:
     is_built = meta["is_built"] is True
     ready = Rows(rows, is_copied=False, is_built=is_built, codes=codes, file=file)
     table = read_ids(file, kind, count)
+    ready.searcher(metric, table, 0)  # now, so that codes that cannot be are refused here
     return Snapshot(metric, dim, (Segment.of(ready),), table, kind, next_id)
 
 

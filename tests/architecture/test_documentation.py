@@ -42,7 +42,7 @@ def run(folder: Path, *arguments: object) -> Any:
 
 def test_the_python_of_the_readme_runs(folder: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         run(folder, "-c", block)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lookalike as la
@@ -117,6 +117,7 @@ def check_within(group: Any, plain: Plain, queries: Any, options: Any) -> None:
             assert distances.tobytes() == expected[1][inside].tobytes()
 
 
+@settings(max_examples=400)
 @given(
     seed=st.integers(0, 2**32),
     kind=st.sampled_from(KINDS),

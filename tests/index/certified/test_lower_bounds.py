@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lookalike as la
@@ -74,6 +74,7 @@ def check_bounds(group: Any, metric: str, level: str, query: Any) -> None:
         assert (bounds <= truth + loss).all(), (code_level, (bounds - truth).max())
 
 
+@settings(max_examples=400)
 @given(
     seed=st.integers(0, 2**32),
     kind=st.sampled_from(KINDS),
@@ -161,9 +162,10 @@ def test_bounds_hold_for_any_epsilon_and_a_rotation_that_is_none(
         assert group.plan["kappa"] >= noise / 2
         for query in queries:
             check_bounds(group, metric, LEVELS[-1], query)
-            options: Any = {"allowed": None, "limits": None, "n_threads": 1}
-            found, _, _ = group.searcher.nearest(query[np.newaxis], 10, **options)
-            assert found[0].tolist() == la.nearest(query, rows, 10, metric=metric).ids.tolist()
+            radius = float(np.median(la.distances(query, rows, metric=metric)))
+            options: Any = {"allowed": None, "n_threads": 1}
+            ((found, _),), _ = group.searcher.within(query[np.newaxis], radius, **options)
+            assert found.tolist() == la.within(query, rows, radius, metric=metric).ids.tolist()
 
 
 @pytest.mark.parametrize("level", LEVELS)

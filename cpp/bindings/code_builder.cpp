@@ -105,6 +105,7 @@ void bind_code_builder(nb::module_& m) {
     m.attr("LINE_BYTES") = kernels::kLineBytes;
     m.attr("GUARDED_BYTES") = engine::kGuardedBytes;
     m.attr("ERROR_SPLIT") = engine::kErrorSplit;
+    m.attr("TAIL_SPLIT") = engine::kTailSplit;
     m.attr("CODE_ROUNDINGS") = engine::kCodeRoundings;
     m.attr("BOUND_SLACK") = engine::kBoundSlack;
     m.attr("SUM_SLACK") = engine::kSumSlack;

@@ -42,7 +42,7 @@ def test_the_bound_is_at_least_twice_what_the_proof_needs() -> None:
 def test_the_page_shows_the_constants_of_the_certificate() -> None:
     shown = re.findall(r"^\| `([A-Z_]+)` \| (?:(\d+) \* )?2\^-(\d+) \|", CERTIFICATE, re.MULTILINE)
     values = {name: float(factor or 1) * 2.0 ** -int(power) for name, factor, power in shown}
-    assert len(values) == 7
+    assert len(values) == 8
     assert values == {name: getattr(_compiled, name) for name in values}
 
 

@@ -60,7 +60,7 @@ Coded code_values(const double* values, const CodeLevel& level, const Place& pla
     Coded coded;
     const double per_step = 1.0 / level.step;
     for (std::size_t i = 0; i < level.dims; ++i) {
-        const double code = std::clamp(std::nearbyint(values[i] * per_step), -127.0, 127.0);
+        const double code = rounded(std::clamp(values[i] * per_step, -127.0, 127.0));
         *place(i) = stored(code);
         coded.lost2 += square(values[i] - code * level.step);
         coded.size2 += square(code * level.step);
@@ -280,7 +280,7 @@ class SumEncoder {
                        const Place& place) {
         double lost = 0.0;
         for (std::size_t i = 0; i < level.dims; ++i) {
-            const double code = std::clamp(std::nearbyint(values[i] / level.step), -128.0, 127.0);
+            const double code = rounded(std::clamp(values[i] / level.step, -128.0, 127.0));
             *place(i) = stored(code);
             lost += std::fabs(values[i] - code * level.step);
         }

@@ -111,10 +111,10 @@ void CodedQuery::quantise() {
     const double per_step = 1.0 / short_step_;
     double lost2 = 0.0, shorts2 = 0.0;
     for (std::size_t i = 0; i < store_.dim; ++i) {
-        const double rounded = std::nearbyint(centred_[i] * per_step);
-        shorts_[i] = static_cast<std::int16_t>(rounded);
-        lost2 += square(centred_[i] - rounded * short_step_);
-        shorts2 += square(rounded);
+        const double whole = rounded(centred_[i] * per_step);
+        shorts_[i] = static_cast<std::int16_t>(whole);
+        lost2 += square(centred_[i] - whole * short_step_);
+        shorts2 += square(whole);
     }
     norm2_ = square(short_step_) * shorts2;
     input_error_ = (input_error_ + std::sqrt(lost2) * (1.0 + kSumLoss)) * (1.0 + store_.kappa);
@@ -257,7 +257,7 @@ void CodedQuery::code_sums(std::size_t index) {
             magnitude += std::fabs(query_[i]);
         }
         const double value = sum * store_.unit - level.offsets[g];
-        const double code = std::clamp(std::nearbyint(value / level.step), -128.0, 127.0);
+        const double code = rounded(std::clamp(value / level.step, -128.0, 127.0));
         part.codes[g] = static_cast<std::uint8_t>(static_cast<int>(code) + 128);
         lost += std::fabs(value - code * level.step);
         size += magnitude * store_.unit + std::fabs(double{level.offsets[g]});

@@ -11,7 +11,7 @@ namespace lookalike::engine {
 namespace {
 
 constexpr std::size_t kQueriesAtOnce = 4096;  // whose answers are held
-constexpr std::size_t kGroupQueries = 24;     // that share the heads of a run in the cache
+constexpr std::size_t kGroupQueries = 16;     // that share the heads of a run in the cache
 constexpr std::size_t kRunChunks = 16;
 constexpr std::size_t kPieceChunks = 64;
 constexpr double kHeadsShareOfWork = 1.0 / 3.0;  // the bytes of heads that a thread is worth

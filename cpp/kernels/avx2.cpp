@@ -105,6 +105,7 @@ struct Codes {
         __builtin_memcpy(&four, query, sizeof four);
         sums = multiply_add(sums, load(codes), _mm256_set1_epi32(four));
     }
+    static Sums plus(Sums a, Sums b) noexcept { return _mm256_add_epi32(a, b); }
     static Sums combine(Sums high, Sums low) noexcept {
         return _mm256_add_epi32(_mm256_slli_epi32(high, 7), low);
     }

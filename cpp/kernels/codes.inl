@@ -6,7 +6,7 @@
 //                          where they are read as code
 //   add(sums, codes, q)    adds to each row's sum its next 4 codes times the 4 bytes at q;
 //                          `codes` holds 4 bytes a row
-//   combine(high, low)     128 * high + low
+//   plus(sums, sums)  combine(high, low)      128 * high + low
 //   line_dot(line, high, low, offset)       of 56 codes, 0 products for the last 8 bytes
 //   lines_at_once, scan_some_lines(query, lines, first, limit, kept, n)
 //                          the body of scan_lines for so many survivors, or lines_at_once = 1
@@ -47,24 +47,34 @@ inline float float_at(const std::uint8_t* bytes) noexcept {
 std::size_t scan_heads(const CodeQuery& query, const std::uint8_t* blocks, std::size_t n_blocks,
                        float limit, std::uint32_t first_row, Survivors found) noexcept {
     constexpr std::size_t kParts = kBlockRows / Codes::rows;
+    constexpr std::size_t kChains = 2;  // sums in turn: one would wait for its own last step
     const std::size_t width = query.width;
     std::size_t count = 0;
     for (std::size_t b = 0; b < n_blocks; ++b) {
-        Codes::Sums high[kParts], low[kParts];
+        Codes::Sums high[kChains][kParts], low[kChains][kParts];
         for (std::size_t p = 0; p < kParts; ++p) {
-            high[p] = Codes::start(0);
-            low[p] = Codes::start(query.offset);
+            for (std::size_t c = 0; c < kChains; ++c) high[c][p] = low[c][p] = Codes::start(0);
+            low[0][p] = Codes::start(query.offset);
         }
-        for (std::size_t i = 0; i < width; i += 4) {
+        const auto step = [&](std::size_t i, std::size_t c) {
             for (std::size_t p = 0; p < kParts; ++p) {
-                const std::uint8_t* codes = blocks + (p * Codes::rows) * 4;
-                Codes::add(high[p], codes, query.high + i);
-                Codes::add(low[p], codes, query.low + i);
+                const std::uint8_t* codes = blocks + i * kBlockRows + (p * Codes::rows) * 4;
+                Codes::add(high[c][p], codes, query.high + i);
+                Codes::add(low[c][p], codes, query.low + i);
             }
-            blocks += kBlockRows * 4;
+        };
+        std::size_t i = 0;
+        for (; i + 8 <= width; i += 8) {
+            step(i, 0);
+            step(i + 4, 1);
         }
+        if (i < width) step(i, 0);
         Codes::Sums dots[kParts];
-        for (std::size_t p = 0; p < kParts; ++p) dots[p] = Codes::combine(high[p], low[p]);
+        for (std::size_t p = 0; p < kParts; ++p) {
+            dots[p] = Codes::combine(Codes::plus(high[0][p], high[1][p]),
+                                     Codes::plus(low[0][p], low[1][p]));
+        }
+        blocks += kBlockRows * width;
         count = Codes::find(query, dots, blocks, limit, first_row, found, count);
         blocks += 2 * kBlockRows * sizeof(float);
         first_row += kBlockRows;
@@ -76,7 +86,7 @@ std::size_t scan_heads(const CodeQuery& query, const std::uint8_t* blocks, std::
 template <class Level>
 std::size_t scan_lines_as(const CodeQuery& query, const std::uint8_t* lines, std::size_t count,
                           float limit, Survivors kept) noexcept {
-    constexpr std::size_t kAhead = 24;
+    constexpr std::size_t kAhead = 32;
     const auto line_of = [&](std::size_t i) {
         return lines + std::size_t{kept.rows[i]} * kLineBytes;
     };

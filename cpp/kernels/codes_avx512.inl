@@ -11,6 +11,7 @@ struct Codes {
         __builtin_memcpy(&four, query, sizeof four);
         sums = multiply_add(sums, _mm512_loadu_si512(codes), _mm512_set1_epi32(four));
     }
+    static Sums plus(Sums a, Sums b) noexcept { return _mm512_add_epi32(a, b); }
     static Sums combine(Sums high, Sums low) noexcept {
         return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
     }
@@ -39,7 +40,7 @@ struct Codes {
     }
     static std::int32_t line_dot(const std::uint8_t* line, const std::int8_t* high,
                                  const std::int8_t* low, int offset) noexcept {
-        const __m512i codes = _mm512_loadu_si512(line);
+        const __m512i codes = _mm512_loadu_epi32(line);
         const __m512i none = _mm512_setzero_si512();
         const __m512i dots = combine(multiply_add(none, codes, _mm512_loadu_si512(high)),
                                      multiply_add(none, codes, _mm512_loadu_si512(low)));
@@ -58,7 +59,8 @@ struct Codes {
         long long floats[16];  // the row term and the tail of each line
         for (std::size_t j = 0; j < 16; ++j) {
             const std::uint8_t* line = lines + std::size_t{kept.rows[first + j]} * kLineBytes;
-            const __m512i codes = _mm512_loadu_si512(line);
+            __m512i codes = _mm512_loadu_si512(line);
+            __asm__("" : "+v"(codes));  // else GCC keeps it on the stack
             dots[j] = combine(multiply_add(none, codes, high), multiply_add(none, codes, low));
             __builtin_memcpy(&floats[j], line + kLineCodes, sizeof floats[j]);
         }

@@ -18,6 +18,7 @@ struct Codes {
         __builtin_memcpy(&four, query, sizeof four);
         sums = multiply_add(sums, load(codes), vreinterpretq_s8_s32(vdupq_n_s32(four)));
     }
+    static Sums plus(Sums a, Sums b) noexcept { return vaddq_s32(a, b); }
     static Sums combine(Sums high, Sums low) noexcept {
         return vaddq_s32(vshlq_n_s32(high, 7), low);
     }

@@ -136,6 +136,10 @@ struct Codes {
             }
         }
     }
+    static Sums plus(Sums a, const Sums& b) noexcept {
+        for (std::size_t r = 0; r < rows; ++r) a.lane[r] += b.lane[r];
+        return a;
+    }
     static Sums combine(Sums high, const Sums& low) noexcept {
         for (std::size_t r = 0; r < rows; ++r) high.lane[r] = 128 * high.lane[r] + low.lane[r];
         return high;

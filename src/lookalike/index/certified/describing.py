@@ -45,7 +45,7 @@ def described(
         f"projection, order, chunks: {size_in_words(others)}",
         f"scored: {left:.3%} of the rows, about {left * n:.0f}",
         (
-            f"expected for k=10: {size_in_words(read)} read a query, "
+            f"expected for k from 10 to 100: {size_in_words(read)} read a query, "
             f"{read / (n * row_bytes):.1%} of the rows' own bytes"
         ),
     ]

@@ -33,7 +33,7 @@ _SEED = 0
 _SAMPLE_ROWS = 4096
 _SURVIVAL_ROWS = 1024
 _SURVIVAL_QUERIES = 32
-_PLANNED_K = 10
+_PLANNED_K, _MOST_PLANNED_K, _FEW = 10, 100, 4
 _GROUP_SIZES = (64, 32, 16, 8, 4, 2, 1)
 _CODE_RANGE = 127
 _LEAST_STEP = 2.0**-60  # kSmallestStep of cpp/engine/error_bounds.hpp
@@ -121,13 +121,15 @@ def _sums_of(values: Float64Array, size: int, unit: float) -> _Sums:
 def _limits(prepared: Preparation, queries: Int64Array, n_threads: int) -> Float64Array:
     with np.errstate(all="ignore"):
         values = prepared.rows[queries].astype(np.float32)
-    k = min(_PLANNED_K + 1, prepared.rows.shape[0])  # a stored row is its own nearest
+    k = min(_MOST_PLANNED_K + 1, prepared.rows.shape[0])  # a stored row is its own nearest
     try:
         found = nearest_batch(values, prepared.rows, k, metric="manhattan", n_threads=n_threads)
     except RangeError:  # of rows as queries; what will be asked may be nearer
         return np.full(queries.size, np.inf)
-    limits: Float64Array = found.distances[:, k - 1].astype(np.float64) * prepared.unit
-    return limits
+    # As for the other metrics (values.py): most for k=10, some for k=100.
+    limits: Float64Array = found.distances[:, min(_PLANNED_K + 1, k) - 1].astype(np.float64)
+    limits[::_FEW] = found.distances[::_FEW, k - 1]
+    return limits * prepared.unit
 
 
 def _share_left(

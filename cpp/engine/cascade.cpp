@@ -16,7 +16,7 @@ constexpr std::size_t kBlocksAChunk = kChunkRows / kernels::kBlockRows;
 // with benchmarks/index_bench.py on the machine of its results; used for deciding alone.
 constexpr double kLineEffort = 6.0;
 constexpr double kRowEffort = 5.0;
-constexpr std::size_t kRowsAhead = 2;  // asked from the memory before they are scored
+constexpr std::size_t kRowsAhead = 1;  // asked from the memory before they are scored
 // A search is given up when going on would take longer than reading every row, judged on at
 // least this share of the rows.
 constexpr std::size_t kLeastRowsToJudge = 4096;

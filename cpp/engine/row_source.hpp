@@ -46,7 +46,7 @@ class RowSource {
                 std::vector<float>& buffer) const;
 
  private:
-    static constexpr std::size_t kPrefetchedLines = 64;
+    static constexpr std::size_t kPrefetchedLines = 16;
 
     bool is_dense() const noexcept;  // the elements of a row lie side by side
 

@@ -59,9 +59,9 @@ class CascadeSearch {
     static constexpr std::size_t kRunChunks = 16;  // scanned in one call of a kernel
     static constexpr std::size_t kFlushAt = 8192;  // survivors that wait for their lines
     static constexpr std::size_t kFirstRows = 32;  // settled before the others
-    static constexpr std::size_t kFirstPerNeighbor = 2;
+    static constexpr std::size_t kFirstPerNeighbor = 3;
     static constexpr std::size_t kSeedRows = 1024;
-    static constexpr std::size_t kSeedsPerNeighbor = 4;
+    static constexpr std::size_t kSeedsPerNeighbor = 32;
 
     struct Worker {
         explicit Worker(const Collector& empty, std::size_t capacity)

@@ -3,6 +3,10 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__linux__)
+#include <malloc.h>
+#endif
+
 #include "../engine/block_guard.hpp"
 #include "../engine/code_builder.hpp"
 #include "../engine/error_bounds.hpp"
@@ -112,6 +116,11 @@ void bind_code_builder(nb::module_& m) {
     m.attr("SUM_LOSS") = engine::kSumLoss;
     m.attr("PRODUCT_LOSS") = engine::kProductLoss;
     m.attr("SMALLEST_STEP") = engine::kSmallestStep;
+    m.def("return_free_memory", [] {
+#if defined(__GLIBC__)
+        malloc_trim(0);
+#endif
+    });
     m.def("crc32", [](In<std::uint8_t, 1> bytes) {
         const nb::gil_scoped_release released;
         return engine::crc32(bytes.data(), bytes.shape(0));

@@ -35,9 +35,9 @@ constexpr double kCodeRoundings = 10 * 0x1p-24;
 
 // What every level of codes takes off its bound for that, and for four values that are rounded to
 // float32 on the way, as a share of |q'|^2 + |x'|^2. Where a bound can exceed a limit at all, the
-// magnitudes are at most 22 times that.
+// magnitudes are at most 25 times that.
 constexpr double kBoundSlack = 0x1p-15;
-static_assert(22 * (kCodeRoundings + 4 * 0x1p-24) <= kBoundSlack);
+static_assert(25 * (kCodeRoundings + 4 * 0x1p-24) <= kBoundSlack);
 
 // The same for bounds that are sums of |terms| (Manhattan): a share of each term.
 constexpr double kSumSlack = 0x1p-19;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lookalike.index.certified import CertifiedSearcher, encode
+from lookalike.kernels import _compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,6 +105,7 @@ def build_codes(
 ) -> Codes | None:
     """Return what searching these rows needs to be fast; None where plain scans are best."""
     made = encode(rows, metric, alive=alive, n_threads=n_threads, progress=progress)
+    _compiled.return_free_memory()  # what building used and freed: glibc would keep it
     progress(rows.shape[0], rows.shape[0])
     return None if made is None else Codes(*made)
 

@@ -105,7 +105,9 @@ class ValueEncoder:
             error = 2.0 * float(np.median(lost)) + _QUERY_LOSS * float(np.sqrt(norms2.mean()))
             usual = float(np.std(tails)) * 2.0**0.5
             ratio = error / max(usual, 1e-300)
-            epsilons.append(1.0 if ratio > _MOST_EPSILON else max(ratio, _LEAST_EPSILON))
+            # Not below 4 kappa: what is paid for a tail stays of the size of the norms.
+            least = max(_LEAST_EPSILON, 4.0 * self._kappa)
+            epsilons.append(1.0 if ratio > _MOST_EPSILON else max(ratio, least))
         return epsilons
 
     def run(

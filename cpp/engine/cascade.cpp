@@ -246,7 +246,7 @@ void CascadeSearch<Collector>::flush(Worker& worker) {
 template <class Collector>
 std::size_t CascadeSearch<Collector>::put_lowest_bounds_last(std::size_t wanted, std::size_t count,
                                                              Worker& worker) {
-    constexpr std::size_t kSample = 512;
+    constexpr std::size_t kSample = 128;
     std::array<float, kSample> sample;
     const std::size_t step = (count + kSample - 1) / kSample;
     std::size_t size = 0;

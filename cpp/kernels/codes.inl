@@ -8,8 +8,9 @@
 //                          `codes` holds 4 bytes a row
 //   plus(sums, sums)  combine(high, low)      128 * high + low
 //   line_dot(line, high, low, offset)       of 56 codes, 0 products for the last 8 bytes
-//   lines_at_once, scan_some_lines(query, lines, first, limit, kept, n)
-//                          the body of scan_lines for so many survivors, or lines_at_once = 1
+//   lines_at_once, fewest_lines, scan_some_lines(query, lines, first, some, limit, kept, n)
+//                          scan_lines for `some` survivors, at least the fewest and at most so
+//                          many at once; or lines_at_once = 1 and neither
 //   find(query, dots, terms, tails, limit, first_row, found, count)
 //                          the epilogue of a block: see find_in_block
 //   Sad::Sums              sums of Sad::rows rows
@@ -96,7 +97,10 @@ std::size_t scan_lines_as(const CodeQuery& query, const std::uint8_t* lines, std
             for (std::size_t j = i + kAhead; j < i + kAhead + Level::lines_at_once; ++j) {
                 if (j < count) __builtin_prefetch(line_of(j));
             }
-            n = Level::scan_some_lines(query, lines, i, limit, kept, n);
+            n = Level::scan_some_lines(query, lines, i, Level::lines_at_once, limit, kept, n);
+        }
+        if (count - i >= Level::fewest_lines) {
+            return Level::scan_some_lines(query, lines, i, count - i, limit, kept, n);
         }
     }
     for (; i < count; ++i) {

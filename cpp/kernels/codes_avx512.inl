@@ -50,15 +50,17 @@ struct Codes {
     // Sixteen lines share the last steps of their sums and one vector of bounds: a third of the
     // instructions, so that more lines are on their way from memory at a time.
     static constexpr std::size_t lines_at_once = 16;
+    static constexpr std::size_t fewest_lines = 4;  // for which the same is still cheaper
     static std::size_t scan_some_lines(const CodeQuery& query, const std::uint8_t* lines,
-                                       std::size_t first, float limit, Survivors kept,
-                                       std::size_t n) noexcept {
+                                       std::size_t first, std::size_t some, float limit,
+                                       Survivors kept, std::size_t n) noexcept {
         const __m512i high = _mm512_loadu_si512(query.high), low = _mm512_loadu_si512(query.low);
         const __m512i none = _mm512_setzero_si512();
         __m512i dots[16];
         long long floats[16];  // the row term and the tail of each line
         for (std::size_t j = 0; j < 16; ++j) {
-            const std::uint8_t* line = lines + std::size_t{kept.rows[first + j]} * kLineBytes;
+            const std::size_t at = first + (j < some ? j : some - 1);  // the last, again
+            const std::uint8_t* line = lines + std::size_t{kept.rows[at]} * kLineBytes;
             __m512i codes = _mm512_loadu_si512(line);
             __asm__("" : "+v"(codes));  // else GCC keeps it on the stack
             dots[j] = combine(multiply_add(none, codes, high), multiply_add(none, codes, low));
@@ -82,9 +84,12 @@ struct Codes {
                                              _mm512_fmadd_ps(_mm512_set1_ps(query.tail_curve), tail,
                                                              _mm512_set1_ps(query.tail_slope)),
                                              partial);
-        const __mmask16 stays = _mm512_cmp_ps_mask(bound, _mm512_set1_ps(limit), _CMP_NGT_UQ);
+        const auto asked = static_cast<__mmask16>((1u << some) - 1u);
+        const __mmask16 stays =
+            _mm512_mask_cmp_ps_mask(asked, bound, _mm512_set1_ps(limit), _CMP_NGT_UQ);
         const __m512i row = _mm512_loadu_si512(kept.rows + first);
-        // Whole vectors: n <= first, so that only survivors that were read are overwritten.
+        // Whole vectors: n <= first, so that only survivors that were read are overwritten, and
+        // there is room behind the last.
         _mm512_storeu_si512(kept.rows + n, _mm512_maskz_compress_epi32(stays, row));
         _mm512_storeu_ps(kept.partials + n, _mm512_maskz_compress_ps(stays, partial));
         _mm512_storeu_ps(kept.bounds + n, _mm512_maskz_compress_ps(stays, bound));

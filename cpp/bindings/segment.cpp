@@ -28,10 +28,27 @@ using Keys = In<std::int64_t, 1>;
 using Mask = In<std::uint8_t, 1>;
 // (checksum of each block, whether it has been verified)
 using Guard = std::tuple<Numbers, Out<std::uint8_t, 1>>;
-// (first bad row or -1, is damaged, rows scored, bytes read, skipped by level, matches of the
-// first query)
+// (first bad row, -1 for none or -2 for a query that is not finite; is damaged, rows scored, bytes
+// read, skipped by level, matches of the first query)
 using Report = std::tuple<std::int64_t, bool, std::uint64_t, std::uint64_t,
                           std::vector<std::uint64_t>, std::size_t>;
+
+constexpr std::int64_t kBadQuery = -2;
+
+// A sum of zeros is NaN as soon as one value is not finite.
+bool are_finite(const In<float, 2>& queries) noexcept {
+    const float* values = queries.data();
+    const std::size_t count = queries.shape(0) * queries.shape(1);
+    float lanes[16] = {};
+    std::size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        for (std::size_t j = 0; j < 16; ++j) lanes[j] += values[i + j] * 0.0f;
+    }
+    for (; i < count; ++i) lanes[0] += values[i] * 0.0f;
+    float sum = 0.0f;
+    for (const float lane : lanes) sum += lane;
+    return sum == 0.0f;
+}
 
 // What a segment is made from. Arrays are borrowed: the object keeps them alive.
 class PySegment {
@@ -81,13 +98,18 @@ class PySegment {
         const engine::Selection selection = select(allowed, limits ? limits->data() : nullptr);
         const kernels::KernelTable& table = kernels::level_named(level);
         engine::SegmentOutcome outcome;
+        bool is_finite = true;
         {
             const nb::gil_scoped_release released;
             std::fill_n(rows, queries.shape(0) * k, std::int64_t{-1});
             std::fill_n(out, queries.shape(0) * k, std::numeric_limits<float>::infinity());
-            outcome = segment_->find_nearest(table, {queries.data(), queries.shape(0)}, selection,
-                                             k, n_threads, has_signal, take);
+            is_finite = are_finite(queries);
+            if (is_finite) {
+                outcome = segment_->find_nearest(table, {queries.data(), queries.shape(0)},
+                                                 selection, k, n_threads, has_signal, take);
+            }
         }
+        if (!is_finite) return {kBadQuery, false, 0, 0, {}, 0};
         return report(std::move(outcome), first_count);
     }
 

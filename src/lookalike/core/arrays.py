@@ -24,6 +24,7 @@ __all__ = [
     "as_query",
     "as_rows",
     "check_rows",
+    "is_plain_query",
     "to_float32",
 ]
 
@@ -141,6 +142,14 @@ def _is_plain(value: object, ndim: int) -> TypeGuard[Float32Array]:
         and value.flags.aligned
         and value.size > 0
     )
+
+
+def is_plain_query(query: object) -> TypeGuard[Float32Array]:
+    """Tell whether a query can be read as it is, but for values that are not finite.
+
+    For callers whose compiled code looks at every value anyway and reports those.
+    """
+    return _is_plain(query, 1)
 
 
 def as_query(query: object, batch_function: str | None) -> Float32Array:

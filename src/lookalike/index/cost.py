@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import NamedTuple
 
-__all__ = ["NO_COST", "BadRowError", "Cost"]
+__all__ = ["NO_COST", "BadQueryError", "BadRowError", "Cost"]
 
 
 class Cost(NamedTuple):
@@ -50,3 +50,7 @@ class BadRowError(Exception):
     def __init__(self, row: int) -> None:
         super().__init__(row)
         self.row = row
+
+
+class BadQueryError(Exception):
+    """A query that holds a NaN or an infinity; whoever was given it says more."""

@@ -28,7 +28,8 @@ class Searcher(Protocol):
     asked by many threads at once.
 
     Every method raises :class:`lookalike.index.cost.BadRowError` where the distance to an
-    allowed row is beyond float32, and FormatError where a block of a mapped file that it
+    allowed row is beyond float32, :class:`lookalike.index.cost.BadQueryError` where a query
+    is not finite, and FormatError where a block of a mapped file that it
     needs is damaged.
     """
 
@@ -46,7 +47,7 @@ class Searcher(Protocol):
         Parameters
         ----------
         queries : float32 array of shape (m, dim)
-            C-contiguous and finite.
+            C-contiguous.
         k : int
             From 1 to the number of rows.
         allowed : bool array of shape (n,), optional

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike.core.arrays import as_queries, as_query
+from lookalike.core.arrays import as_queries, as_query, is_plain_query
 from lookalike.core.errors import ParameterError
 from lookalike.core.options import as_k, as_radius, as_recall, as_threads
 from lookalike.core.results import Neighbors, SearchStats
 from lookalike.index.compaction import built
+from lookalike.index.cost import BadQueryError
 from lookalike.index.where import allowed_rows
 
 if TYPE_CHECKING:
@@ -86,14 +87,19 @@ class Searching:
         wanted, threads = as_k(k), as_threads(n_threads)
         if recall != 1.0:
             as_recall(recall)
-        one = as_query(query, "search_batch")
         now = self._prepared(threads)
+        # Whether it is finite the compiled search sees by itself, where there is a row.
+        one = query if now.n_live and is_plain_query(query) else as_query(query, "search_batch")
         if one.shape[0] != now.dim:
             now.require_dim(one.shape[0], "query")
         allowed = None if where is None else allowed_rows(now, where)
         started = time.perf_counter()
         wanted = min(wanted, now.n_live)
-        ids, distances, cost = now.nearest(one.reshape(1, -1), wanted, allowed, threads)
+        try:
+            ids, distances, cost = now.nearest(one.reshape(1, -1), wanted, allowed, threads)
+        except BadQueryError:
+            as_query(query, "search_batch")  # raises, and says what is wrong
+            raise
         its_ids, its_distances = ids[0], distances[0]
         if where is not None:
             n_found = np.count_nonzero(its_distances < np.inf)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lookalike.index.certified.describing import described
 from lookalike.index.certified.memory import aligned
-from lookalike.index.cost import BadRowError, Cost
+from lookalike.index.cost import BadQueryError, BadRowError, Cost
 from lookalike.kernels import _compiled, active
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CertifiedSearcher"]
 
 _CODES = "codes."
+_BAD_QUERY = -2  # as a bad row
 
 
 class CertifiedSearcher:
@@ -127,6 +128,8 @@ class CertifiedSearcher:
             self._raise_damage()
         if bad_row >= 0:
             raise BadRowError(bad_row)
+        if bad_row == _BAD_QUERY:
+            raise BadQueryError
         return Cost(rows_read, tuple(skipped), bytes_read)
 
     def _raise_damage(self) -> None:

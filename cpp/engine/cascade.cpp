@@ -339,7 +339,13 @@ void CascadeSearch<Collector>::weigh(const Worker& worker) {
         std::max(kLeastRowsToJudge, context_.store.n / kShareToJudge / workers_.size());
     if (worker.rows_done < least) return;
     const double plain = static_cast<double>(worker.rows_done * context_.source.row_bytes());
-    if (worker.effort > plain) has_given_up_ = true;
+    // What waits costs at least its next step.
+    const std::vector<CodeLevel>& levels = context_.store.levels;
+    const double next = levels.size() > 1
+                            ? kLineEffort * static_cast<double>(levels[1].row_bytes)
+                            : kRowEffort * static_cast<double>(context_.source.row_bytes());
+    const double waiting = next * static_cast<double>(worker.count);
+    if (worker.effort + waiting > plain) has_given_up_ = true;
 }
 
 template <class Collector>

@@ -77,3 +77,18 @@ def test_a_query_for_which_codes_do_not_pay_reads_the_rows(rows: Any) -> None:
     expected = la.nearest(far, rows, 10, metric="euclidean")
     assert result.ids.tolist() == expected.ids.tolist()
     assert result.distances.tobytes() == expected.distances.tobytes()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan"])
+def test_a_search_that_bounds_cannot_help_is_given_up_early(metric: Any) -> None:
+    rng = np.random.default_rng(8)
+    copies = np.repeat(rng.standard_normal((40, 96)).astype(np.float32), 500, axis=0)
+    index = la.Index(metric)
+    index.add(copies)
+    index.build()
+    assert "certified codes" in index.explain()
+    for query in rng.standard_normal((5, 96)).astype(np.float32):  # unlike every row
+        result = index.search(query, 10)
+        expected = la.nearest(query, copies, 10, metric=metric)
+        assert result.ids.tolist() == expected.ids.tolist()
+        assert result.stats.rows_read <= 1.25 * len(copies)

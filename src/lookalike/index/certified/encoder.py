@@ -107,7 +107,10 @@ class ValueEncoder:
             ratio = error / max(usual, 1e-300)
             # Not below 4 kappa: what is paid for a tail stays of the size of the norms.
             least = max(_LEAST_EPSILON, 4.0 * self._kappa)
-            epsilons.append(1.0 if ratio > _MOST_EPSILON else max(ratio, least))
+            if ratio <= _MOST_EPSILON:
+                epsilons.append(max(ratio, least))
+            else:  # the head keeps half: a query unlike all rows differs by its tail alone
+                epsilons.append(1.0 if epsilons else 0.5)
         return epsilons
 
     def run(

@@ -7,7 +7,7 @@
 
 namespace lookalike::kernels {
 
-// CPU features that a level may require; see features.cpp for how each is detected.
+// CPU features that a level may require; see dispatch.cpp for how each is detected.
 constexpr std::uint64_t kAvx2 = 1u << 0;
 constexpr std::uint64_t kFma = 1u << 1;
 constexpr std::uint64_t kF16c = 1u << 2;

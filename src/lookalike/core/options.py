@@ -9,7 +9,7 @@ from typing import SupportsFloat, SupportsIndex
 
 from lookalike.core.errors import ParameterError
 
-__all__ = ["as_k", "as_radius", "as_recall", "as_threads"]
+__all__ = ["as_dim", "as_k", "as_radius", "as_recall", "as_threads"]
 
 
 def as_k(k: SupportsIndex) -> int:
@@ -20,12 +20,29 @@ def as_k(k: SupportsIndex) -> int:
     ParameterError
         ``k`` is not a whole number, or is below 1.
     """
+    return _at_least_one(k, "k")
+
+
+def as_dim(dim: SupportsIndex) -> int:
+    """Return a dimension as an int of at least 1.
+
+    Raises
+    ------
+    ParameterError
+        ``dim`` is not a whole number, or is below 1.
+    """
+    return _at_least_one(dim, "dim")
+
+
+def _at_least_one(value: SupportsIndex, name: str) -> int:
     try:
-        number = operator.index(k)
+        number = operator.index(value)
     except TypeError:
-        raise ParameterError(f"k must be a whole number of at least 1, not {k!r}") from None
+        raise ParameterError(
+            f"{name} must be a whole number of at least 1, not {value!r}"
+        ) from None
     if number < 1:
-        raise ParameterError(f"k must be at least 1, not {number}")
+        raise ParameterError(f"{name} must be at least 1, not {number}")
     return number
 
 

@@ -6,7 +6,7 @@ import operator
 from typing import TYPE_CHECKING, Any, Self
 
 from lookalike.core.errors import IdTypeError, ParameterError
-from lookalike.core.options import as_k, as_recall, as_threads
+from lookalike.core.options import as_dim, as_k, as_recall, as_threads
 from lookalike.core.progress import Progress, as_progress
 from lookalike.index.changes import added, removed, upserted
 from lookalike.index.compaction import built
@@ -64,7 +64,7 @@ class Index(Searching):
     """
 
     def __init__(self, metric: MetricName = "cosine", *, dim: SupportsIndex | None = None) -> None:
-        self._snapshot = Snapshot(resolve(metric), None if dim is None else _as_dim(dim))
+        self._snapshot = Snapshot(resolve(metric), None if dim is None else as_dim(dim))
         self._lock = WriterLock()
 
     # What is in it ------------------------------------------------------------------------
@@ -337,13 +337,3 @@ def verify_index(path: str | os.PathLike[str]) -> None:
     from lookalike.index.persistence import verify  # noqa: PLC0415 - few need it
 
     verify(path)
-
-
-def _as_dim(dim: SupportsIndex) -> int:
-    try:
-        number = operator.index(dim)
-    except TypeError:
-        raise ParameterError(f"dim must be a whole number of at least 1, not {dim!r}") from None
-    if number < 1:
-        raise ParameterError(f"dim must be at least 1, not {number}")
-    return number

@@ -49,8 +49,9 @@ def described(
             f"{read / (n * row_bytes):.1%} of the rows' own bytes"
         ),
     ]
-    if plan["zeros_and_uncoded"]:
-        lines.append(f"without codes, compared every time: {plan['zeros_and_uncoded']} rows")
+    for name, what in (("uncoded", "scored every time"), ("zeros", "all zeros: exactly 1")):
+        if arrays[name].size:
+            lines.append(f"without codes, {what}: {arrays[name].size} rows")
     return lines
 
 

@@ -179,7 +179,6 @@ class ValueEncoder:
                 )
             ],
             "is_rotated": layout.is_rotated,
-            "zeros_and_uncoded": int(self._prepared.zeros.size + self._prepared.uncoded.size),
             "expected_cost": layout.cost,
             "expected_shares": list(layout.shares),
             "expected_scanned": layout.scanned,

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from lookalike.kernels import _compiled
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Costs", "Layout", "SumLayout", "choose_layout", "choose_sums"]
 
-LINE_CODES = 56
-LINE_BYTES = 64
+LINE_CODES, LINE_BYTES = _compiled.LINE_CODES, _compiled.LINE_BYTES
 MOST_WIDTH = 2048
 _WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
 _TERM_BYTES = 8  # of a row in a block
-_CHUNK_ROWS = 64
-#: As in cpp/engine/cascade.cpp: what a byte costs that is not streamed.
+#: What a byte costs that is not streamed, and a row that is scored beside its bytes. The
+#: search itself weighs with rounder figures (cpp/engine/cascade.cpp).
 _LINE_EFFORT = 6.0
 _SUM_LINE_EFFORT = 2.0  # several lines side by side
 _ROW_EFFORT = 3.0
@@ -153,7 +154,7 @@ def _with_head(
     left = shares[head]
     scanned = chunk_shares[max((dims for dims in chunk_shares if dims <= head), default=0)]
     row = -(-head // 4) * 4 + _TERM_BYTES
-    cost = scanned * row + row / _CHUNK_ROWS + costs.of_rotation(head)
+    cost = scanned * row + row / _compiled.CHUNK_ROWS + costs.of_rotation(head)
     lines: tuple[int, ...] = ()
     expected: tuple[float, ...] = (left,)
     layouts = [Layout(True, head, lines, cost + left * costs.of_row(), expected, scanned)]

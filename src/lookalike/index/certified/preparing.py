@@ -15,7 +15,6 @@ import numpy as np
 if TYPE_CHECKING:
     from lookalike.core.types import (
         BoolArray,
-        Float32Array,
         Float64Array,
         Int64Array,
         NumberArray,
@@ -118,9 +117,3 @@ def _norms(rows: NumberArray) -> Float64Array:
         values = rows[start : start + step].astype(np.float32).astype(np.float64)
         norms[start : start + step] = np.sqrt(np.einsum("ij,ij->i", values, values))
     return norms
-
-
-def float32_sum(values: Float64Array) -> Float32Array:
-    """Return the mean of rows as float32."""
-    mean: Float32Array = values.mean(axis=0).astype(np.float32)
-    return mean

@@ -214,7 +214,6 @@ def _write(
         "unit": prepared.unit,
         "largest_row": prepared.largest_row,
         "levels": described,
-        "zeros_and_uncoded": int(prepared.zeros.size + prepared.uncoded.size),
         "expected_cost": layout.cost,
         "expected_shares": list(layout.shares),
         "expected_scanned": 1.0,

@@ -46,8 +46,12 @@ class Sample:
 
 def code_error(sample: Sample, dims: int) -> float:
     """Return about how much of a row the codes of its first ``dims`` dimensions lose."""
-    variance = float(np.square(sample.rows[:, :dims]).mean())
-    return CLIP_SIGMAS / CODE_RANGE * float(np.sqrt(variance * dims / 12.0))
+    return _lost(float(np.square(sample.rows[:, :dims]).sum(axis=1).mean()))
+
+
+def _lost(norm2: float) -> float:
+    """Return the rounding error of values with this mean sum of squares, at their own step."""
+    return CLIP_SIGMAS / CODE_RANGE * (norm2 / 12.0) ** 0.5
 
 
 def shares_left(sample: Sample, *, is_product: bool) -> dict[int, float]:
@@ -77,7 +81,7 @@ def shares_left(sample: Sample, *, is_product: bool) -> dict[int, float]:
         rows2 += np.square(part).sum(axis=0)
         queries2 += np.square(asked).sum(axis=0)
         dims = min(first + GRID, n_dims)
-        error = CLIP_SIGMAS / CODE_RANGE * float(rows2.mean() / 12.0) ** 0.5
+        error = _lost(float(rows2.mean()))
         bounds = _products if is_product else _distances
         left = bounds(sample, products, rows2, queries2, error) <= sample.limits[:, np.newaxis]
         shares[dims] = float(left.mean())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, Self
 
-from lookalike.core.errors import IdTypeError, ParameterError
+from lookalike.core.errors import IdTypeError
 from lookalike.core.options import as_dim, as_k, as_recall, as_threads
 from lookalike.core.progress import Progress, as_progress
 from lookalike.index.changes import added, removed, upserted

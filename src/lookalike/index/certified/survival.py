@@ -51,7 +51,7 @@ def code_error(sample: Sample, dims: int) -> float:
 
 def _lost(norm2: float) -> float:
     """Return the rounding error of values with this mean sum of squares, at their own step."""
-    return CLIP_SIGMAS / CODE_RANGE * (norm2 / 12.0) ** 0.5
+    return CLIP_SIGMAS / CODE_RANGE * float(np.sqrt(norm2 / 12.0))
 
 
 def shares_left(sample: Sample, *, is_product: bool) -> dict[int, float]:

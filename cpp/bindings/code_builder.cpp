@@ -30,7 +30,6 @@ std::vector<double> encode_values(int metric, In<double, 2> values, In<double, 1
                                   Floats radii, Floats lowest_tails, Floats highest_tails,
                                   double epsilon, double kappa, std::size_t n_threads) {
     engine::CodeTarget target{engine::family_of(static_cast<engine::Metric>(metric)),
-                              n,
                               {},
                               centres.data(),
                               radii.data(),
@@ -67,7 +66,6 @@ void encode_sums(In<float, 2> rows, std::size_t first, std::size_t n, double uni
                  const std::vector<SumLevel>& levels, Bytes centres, Floats radii,
                  std::size_t n_threads) {
     engine::CodeTarget target{engine::Family::kManhattan,
-                              n,
                               {},
                               centres.data(),
                               radii.data(),

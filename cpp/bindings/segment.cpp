@@ -29,9 +29,9 @@ using Mask = In<std::uint8_t, 1>;
 // (checksum of each block, whether it has been verified)
 using Guard = std::tuple<Numbers, Out<std::uint8_t, 1>>;
 // (first bad row, -1 for none or -2 for a query that is not finite; is damaged, rows scored, bytes
-// read, skipped by level, matches of the first query)
-using Report = std::tuple<std::int64_t, bool, std::uint64_t, std::uint64_t,
-                          std::vector<std::uint64_t>, std::size_t>;
+// read, skipped by level)
+using Report =
+    std::tuple<std::int64_t, bool, std::uint64_t, std::uint64_t, std::vector<std::uint64_t>>;
 
 constexpr std::int64_t kBadQuery = -2;
 
@@ -87,9 +87,7 @@ class PySegment {
         require(!limits || limits->shape(0) == queries.shape(0), "one limit a query");
         std::int64_t* const rows = found_rows.data();
         float* const out = distances.data();
-        std::size_t first_count = 0;
         const auto take = [&](std::size_t q, std::vector<engine::Match>&& matches) {
-            if (q == 0) first_count = matches.size();
             for (std::size_t i = 0; i < matches.size(); ++i) {
                 rows[q * k + i] = matches[i].row;
                 out[q * k + i] = matches[i].distance;
@@ -109,8 +107,8 @@ class PySegment {
                                                  selection, k, n_threads, has_signal, take);
             }
         }
-        if (!is_finite) return {kBadQuery, false, 0, 0, {}, 0};
-        return report(std::move(outcome), first_count);
+        if (!is_finite) return {kBadQuery, false, 0, 0, {}};
+        return report(std::move(outcome));
     }
 
     std::vector<double> lower_bounds(const std::string& level, In<float, 1> query,
@@ -135,7 +133,7 @@ class PySegment {
             outcome = segment_->find_within(table, {queries.data(), queries.shape(0)}, selection,
                                             radius, n_threads, has_signal, take);
         }
-        Report ended = report(std::move(outcome), found.empty() ? 0 : found[0].size());
+        Report ended = report(std::move(outcome));
         std::vector<std::tuple<nb::bytes, nb::bytes>> answers;
         for (const std::vector<engine::Match>& some : found) {
             std::vector<std::int64_t> rows;
@@ -293,16 +291,12 @@ class PySegment {
         return {allowed ? allowed->data() : nullptr, keys_ ? keys_->data() : nullptr, limits};
     }
 
-    static Report report(engine::SegmentOutcome&& outcome, std::size_t first_count) {
+    static Report report(engine::SegmentOutcome&& outcome) {
         if (!outcome.is_complete) throw nb::python_error();  // the signal's exception is set
         const std::int64_t bad =
             outcome.bad_row == engine::kNoRow ? -1 : static_cast<std::int64_t>(outcome.bad_row);
-        return {bad,
-                outcome.is_damaged,
-                outcome.cost.rows_scored,
-                outcome.cost.bytes_read,
-                std::move(outcome.cost.skipped),
-                first_count};
+        return {bad, outcome.is_damaged, outcome.cost.rows_scored, outcome.cost.bytes_read,
+                std::move(outcome.cost.skipped)};
     }
 
     GroupArray rows_;

@@ -30,6 +30,8 @@ struct CascadeContext {
 template <class Collector>
 class CascadeSearch {
  public:
+    static constexpr std::size_t kRunChunks = 16;  // scanned in one call of a kernel
+
     CascadeSearch(const CascadeContext& context, const Collector& empty, std::size_t n_workers);
 
     // Bounds the chunks and finds a first threshold in the nearest of them. False if the codes
@@ -53,10 +55,8 @@ class CascadeSearch {
     bool has_given_up() const noexcept { return has_given_up_.load(std::memory_order_relaxed); }
     bool is_damaged() const noexcept { return is_damaged_.load(std::memory_order_relaxed); }
     std::size_t bad_row() const noexcept { return bad_.row(); }
-    float threshold() const noexcept { return shared_.value(); }
 
  private:
-    static constexpr std::size_t kRunChunks = 16;  // scanned in one call of a kernel
     static constexpr std::size_t kFlushAt = 8192;  // survivors that wait for their lines
     static constexpr std::size_t kFirstRows = 32;  // settled before the others
     static constexpr std::size_t kFirstPerNeighbor = 3;

@@ -18,7 +18,6 @@ struct LevelTarget {
 
 struct CodeTarget {
     Family family;
-    std::size_t n;  // rows with codes, in all
     std::vector<LevelTarget> levels;
     std::uint8_t* centres;
     float* radii;

@@ -13,6 +13,10 @@
 
 namespace lookalike::engine {
 
+// So many queries at once go through panels of rows, which are then read once for all of them:
+// packing a row costs about as much as scoring it thrice.
+constexpr std::size_t kFewestForPanels = 6;
+
 constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
 
 // How a search ended. A bad row holds a NaN or an infinity, or is so far from a query that

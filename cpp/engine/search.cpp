@@ -19,8 +19,6 @@ namespace {
 constexpr std::size_t kMostQueriesAtOnce = 1008;  // a multiple of every level's queries_at_once
 constexpr std::size_t kFewestQueriesAtOnce = 240;
 constexpr std::size_t kQueryBytesAtOnce = 8 << 20;
-constexpr std::size_t kFewestForPanels =
-    6;  // packing a row costs about as much as scoring it thrice
 constexpr std::size_t kMatchesHeld = 4 << 20;  // (k x queries x threads) at once: 64 MiB
 constexpr std::size_t kDirectPieceBytes = 1 << 20;
 constexpr std::size_t kMostPanelPieceBlocks = 4;

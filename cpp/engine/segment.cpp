@@ -1,190 +1,14 @@
 #include "segment.hpp"
 
-#include <cfloat>
-#include <cmath>
-#include <numeric>
-
-#include "cascade.hpp"
+#include "coded_search.hpp"
 #include "standard_rounding.hpp"
 
 namespace lookalike::engine {
 namespace {
 
-constexpr std::size_t kQueriesAtOnce = 4096;  // whose answers are held
-constexpr std::size_t kGroupQueries = 16;     // that share the heads of a run in the cache
-constexpr std::size_t kRunChunks = 16;
-constexpr std::size_t kPieceChunks = 64;
-constexpr double kHeadsShareOfWork = 1.0 / 3.0;  // the bytes of heads that a thread is worth
-constexpr double kFewestAllowed = 1.0 / 64.0;    // below it, scoring those rows is cheaper
-constexpr std::size_t kLeastRowsANeighbor = 8;   // with fewer, bounds exclude too little
-constexpr std::size_t kFewestForPanels = 6;      // as in search.cpp: for counting bytes alone
-
-// Whether some distance to a row may be beyond float32: then only a scan can tell, as it must.
-bool may_overflow(Metric metric, const float* query, std::size_t dim, double largest_row) {
-    double norm2 = 0.0;
-    for (std::size_t i = 0; i < dim; ++i) norm2 += double{query[i]} * query[i];
-    const double norm = std::sqrt(norm2), sum = norm + largest_row, most = FLT_MAX / 2.0;
-    switch (metric) {
-        case Metric::kCosine:
-            return false;
-        case Metric::kEuclidean:
-            return sum > most;
-        case Metric::kSqeuclidean:
-            return sum * sum > most;
-        case Metric::kManhattan:
-            return sum * std::sqrt(static_cast<double>(dim)) > most;
-        default:
-            return norm * largest_row > most;
-    }
-}
-
-template <class Collector>
-class SegmentSearch {
- public:
-    SegmentSearch(const CascadeContext& context, Queries queries, const Collector& empty,
-                  std::size_t n_threads, const Interrupted& interrupted)
-        : context_(context),
-          queries_(queries),
-          empty_(empty),
-          n_threads_(n_threads),
-          interrupted_(interrupted),
-          matches_(queries.count),
-          is_left_(queries.count) {}
-
-    // Searches through codes; false if interrupted. What they cannot serve is left.
-    bool run() {
-        if (queries_.count == 1) return run_one();
-        return run_groups();
-    }
-
-    std::vector<std::size_t> left() const {
-        std::vector<std::size_t> found;
-        for (std::size_t q = 0; q < is_left_.size(); ++q) {
-            if (is_left_[q]) found.push_back(q);
-        }
-        return found;
-    }
-    std::vector<Match>& matches(std::size_t q) { return matches_[q]; }
-    SegmentOutcome outcome;
-
- private:
-    using Cascade = CascadeSearch<Collector>;
-
-    const float* query(std::size_t q) const { return queries_.values + q * context_.source.dim(); }
-
-    bool begin(std::size_t q, Cascade& search, const float* projected = nullptr) {
-        const CodeStore& store = context_.store;
-        is_left_[q] =
-            may_overflow(context_.scorer.metric(), query(q), store.dim, store.largest_row) ||
-            !search.begin(query(q), q, projected);
-        return !is_left_[q];
-    }
-
-    void end(std::size_t q, Cascade& search) {
-        is_left_[q] = search.has_given_up();
-        if (!is_left_[q]) matches_[q] = search.answer();
-    }
-
-    void collect(const SearchCost& cost, const Cascade& search) {
-        outcome.cost.add(cost);
-        outcome.is_damaged |= search.is_damaged();
-        outcome.bad_row = std::min(outcome.bad_row, search.bad_row());
-    }
-
-    bool run_one() {
-        const CodeStore& store = context_.store;
-        const double head_bytes =
-            static_cast<double>(store.n * (store.levels[0].width + sizeof(float)));
-        const std::size_t threads =
-            n_threads_ == 1 ? 1 : threads_for(head_bytes * kHeadsShareOfWork, n_threads_);
-        Helpers helpers(threads - 1);  // started while the query is prepared and seeded
-        Cascade search(context_, empty_, threads);
-        if (!begin(0, search)) return true;
-        const std::size_t n = store.n_chunks;
-        const std::size_t step =
-            threads == 1 ? kPieceChunks
-                         : std::clamp<std::size_t>(n / (16 * threads), kRunChunks, kPieceChunks);
-        const std::size_t pieces = (n + step - 1) / step;
-        if (threads > 1) search.prepare_for_workers();
-        // Behind the pieces to scan comes one for each thread, to settle what it still holds.
-        const bool is_complete = helpers.for_each_piece(
-            pieces + threads, interrupted_, [&](std::size_t piece, std::size_t t) {
-                if (piece >= pieces) {
-                    search.finish(t);
-                } else {
-                    search.scan(piece * step, std::min((piece + 1) * step, n), t);
-                }
-            });
-        if (is_complete) end(0, search);
-        collect(search.take_cost(), search);
-        return is_complete;
-    }
-
-    bool run_groups() {
-        const std::size_t fair = queries_.count / (2 * n_threads_);
-        const std::size_t group = std::clamp<std::size_t>(fair, 1, kGroupQueries);
-        const std::size_t pieces = (queries_.count + group - 1) / group;
-        const std::size_t threads = std::min(n_threads_, pieces);
-        std::vector<std::vector<std::unique_ptr<Cascade>>> searches(threads);
-        std::vector<SearchCost> costs(threads);
-        const bool is_complete =
-            for_each_piece(pieces, threads, interrupted_, [&](std::size_t piece, std::size_t t) {
-                while (searches[t].size() < group) {
-                    searches[t].push_back(std::make_unique<Cascade>(context_, empty_, 1));
-                }
-                const std::size_t first = piece * group;
-                run_group(first, std::min(first + group, queries_.count), searches[t], costs[t]);
-            });
-        for (std::size_t t = 0; t < threads; ++t) {
-            outcome.cost.add(costs[t]);
-            for (const auto& search : searches[t]) collect({}, *search);
-        }
-        return is_complete;
-    }
-
-    void run_group(std::size_t first, std::size_t last,
-                   const std::vector<std::unique_ptr<Cascade>>& searches, SearchCost& cost) {
-        const std::vector<float> projected = project_group(first, last);
-        const std::size_t n_values = projected.size() / (last - first);
-        for (std::size_t q = first; q < last; ++q) {
-            const float* values = n_values ? projected.data() + (q - first) * n_values : nullptr;
-            begin(q, *searches[q - first], values);
-        }
-        const std::size_t n = context_.store.n_chunks;
-        for (std::size_t chunk = 0; chunk < n; chunk += kRunChunks) {
-            const std::size_t end = std::min(chunk + kRunChunks, n);
-            for (std::size_t q = first; q < last; ++q) {
-                if (!is_left_[q]) searches[q - first]->scan(chunk, end, 0);
-            }
-        }
-        for (std::size_t q = first; q < last; ++q) {
-            if (is_left_[q]) continue;
-            end_of(q, *searches[q - first], cost);
-        }
-    }
-
-    // What P makes of some queries; empty where each does that by itself.
-    std::vector<float> project_group(std::size_t first, std::size_t last) const {
-        if (!context_.store.projection) return {};
-        CodedQuery coded(context_.scorer, context_.store);
-        std::vector<float> projected((last - first) * coded.n_values());
-        coded.project(query(first), last - first, projected.data());
-        return projected;
-    }
-
-    void end_of(std::size_t q, Cascade& search, SearchCost& cost) {
-        end(q, search);
-        cost.add(search.take_cost());
-    }
-
-    const CascadeContext& context_;
-    Queries queries_;
-    const Collector& empty_;
-    std::size_t n_threads_;
-    const Interrupted& interrupted_;
-    std::vector<std::vector<Match>> matches_;
-    std::vector<std::uint8_t> is_left_;
-};
+constexpr double kFewestAllowed = 1.0 / 64.0;   // below it, scoring those rows is cheaper
+constexpr std::size_t kLeastRowsANeighbor = 8;  // with fewer, bounds exclude too little
+constexpr std::size_t kQueriesAtOnce = 4096;    // whose answers are held
 
 // How rows are scanned for each kind of answer.
 Outcome scan_rows(const Scorer& scorer, Queries queries, const RowSource& rows,
@@ -268,7 +92,7 @@ class SegmentCall {
     void search_some(Queries queries, std::size_t first, const Selection& selection,
                      const CodeStore& codes, double share_allowed) {
         const CascadeContext context{scorer_, rows_, codes, guards_, selection, share_allowed};
-        SegmentSearch<Collector> search(context, queries, empty_, n_threads_, interrupted_);
+        CodedSearch<Collector> search(context, queries, empty_, n_threads_, interrupted_);
         outcome_.is_complete &= search.run();
         outcome_.is_damaged |= search.outcome.is_damaged;
         outcome_.bad_row = std::min(outcome_.bad_row, search.outcome.bad_row);
@@ -282,7 +106,7 @@ class SegmentCall {
     }
 
     void scan_left(Queries queries, const std::vector<std::size_t>& left,
-                   const Selection& selection, SegmentSearch<Collector>& search) {
+                   const Selection& selection, CodedSearch<Collector>& search) {
         std::vector<float> values, limits;
         for (const std::size_t q : left) {
             const float* query = queries.values + q * rows_.dim();

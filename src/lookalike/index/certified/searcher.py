@@ -122,8 +122,8 @@ class CertifiedSearcher:
             return []
         return described(self._arrays, self._plan, self._row_bytes)
 
-    def _cost(self, report: tuple[int, bool, int, int, list[int], int]) -> Cost:
-        bad_row, is_damaged, rows_read, bytes_read, skipped, _ = report
+    def _cost(self, report: tuple[int, bool, int, int, list[int]]) -> Cost:
+        bad_row, is_damaged, rows_read, bytes_read, skipped = report
         if is_damaged:
             self._raise_damage()
         if bad_row >= 0:

@@ -35,16 +35,22 @@ bool is_lower(float a, float b) noexcept { return a < b || (std::isnan(a) && !st
 template <class Collector>
 CascadeSearch<Collector>::CascadeSearch(const CascadeContext& context, const Collector& empty,
                                         std::size_t n_workers)
-    : context_(context), coded_(context.scorer, context.store) {
-    const double wanted =
-        static_cast<double>(std::max(kSeedRows, kSeedsPerNeighbor * empty.wanted()));
-    const double all = static_cast<double>(context.store.n_chunks * kChunkRows);
-    seed_rows_ =
-        static_cast<std::size_t>(std::min(all, wanted / std::max(context.share_allowed, 1e-9)));
+    : context_(context),
+      seed_rows_(rows_to_seed(context, empty)),
+      coded_(context.scorer, context.store) {
     const std::size_t capacity =
         std::max(kFlushAt + kRunChunks * kChunkRows, seed_rows_) + kChunkRows + kernels::kBlockRows;
     for (std::size_t w = 0; w < n_workers; ++w) workers_.emplace_back(empty, capacity);
     is_chunk_done_.resize(context.store.n_chunks);
+}
+
+template <class Collector>
+std::size_t CascadeSearch<Collector>::rows_to_seed(const CascadeContext& context,
+                                                   const Collector& empty) {
+    const double wanted =
+        static_cast<double>(std::max(kSeedRows, kSeedsPerNeighbor * empty.wanted()));
+    const double all = static_cast<double>(context.store.n_chunks * kChunkRows);
+    return static_cast<std::size_t>(std::min(all, wanted / std::max(context.share_allowed, 1e-9)));
 }
 
 template <class Collector>

@@ -34,6 +34,9 @@ class CascadeSearch {
 
     CascadeSearch(const CascadeContext& context, const Collector& empty, std::size_t n_workers);
 
+    // How many rows begin() looks at for a first threshold.
+    static std::size_t rows_to_seed(const CascadeContext& context, const Collector& empty);
+
     // Bounds the chunks and finds a first threshold in the nearest of them. False if the codes
     // cannot bound distances to this query.
     bool begin(const float* query, std::size_t index, const float* projected = nullptr);

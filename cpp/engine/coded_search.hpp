@@ -62,6 +62,7 @@ class CodedSearch {
  private:
     using Cascade = CascadeSearch<Collector>;
     static constexpr std::size_t kGroupQueries = 16;  // that share the heads of a run in the cache
+    static constexpr std::size_t kSeededTogether = 64 << 10;  // rows, for a group's thresholds
     static constexpr std::size_t kPieceChunks = 64;
     static constexpr double kHeadsShareOfWork = 1.0 / 3.0;  // the bytes of heads a thread is worth
 
@@ -118,7 +119,10 @@ class CodedSearch {
 
     bool run_groups() {
         const std::size_t fair = queries_.count / (2 * n_threads_);
-        const std::size_t group = std::clamp<std::size_t>(fair, 1, kGroupQueries);
+        // Interrupts are looked for between groups: where k is large, groups are small.
+        const std::size_t seeded = kSeededTogether / Cascade::rows_to_seed(context_, empty_);
+        const std::size_t most = std::clamp<std::size_t>(seeded, 1, kGroupQueries);
+        const std::size_t group = std::clamp<std::size_t>(fair, 1, most);
         const std::size_t pieces = (queries_.count + group - 1) / group;
         const std::size_t threads = std::min(n_threads_, pieces);
         std::vector<std::vector<std::unique_ptr<Cascade>>> searches(threads);

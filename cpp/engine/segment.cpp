@@ -6,9 +6,9 @@
 namespace lookalike::engine {
 namespace {
 
-constexpr double kFewestAllowed = 1.0 / 64.0;   // below it, scoring those rows is cheaper
-constexpr std::size_t kLeastRowsANeighbor = 8;  // with fewer, bounds exclude too little
-constexpr std::size_t kQueriesAtOnce = 4096;    // whose answers are held
+constexpr double kFewestAllowed = 1.0 / 64.0;    // below it, scoring those rows is cheaper
+constexpr std::size_t kLeastRowsANeighbor = 16;  // with fewer, seeding reads most of them
+constexpr std::size_t kQueriesAtOnce = 4096;     // whose answers are held
 
 // How rows are scanned for each kind of answer.
 Outcome scan_rows(const Scorer& scorer, Queries queries, const RowSource& rows,
